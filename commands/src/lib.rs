@@ -1,0 +1,65 @@
+//! The grammar: everything that people may type to Gaggle, and what it is called.
+//!
+//! One clap tree gives typed text, structured options, help and the platforms' manifests. Knows nothing of what a command
+//! does, of any platform, of async or of HTTP: `cargo tree -p gaggle-commands` has no tokio.
+
+mod approval;
+mod ask;
+mod audit;
+mod catalog;
+mod general;
+mod help;
+mod options;
+mod project;
+mod secret;
+mod session;
+mod text;
+mod usage;
+mod values;
+
+pub use approval::{ApprovalCommand, Approve, Deny};
+pub use ask::Ask;
+pub use audit::Audit;
+pub use catalog::{CATALOG, Confirm, Entry, Need, Role, Visibility, entry};
+pub use general::{Help, Thread};
+pub use help::{help, overview};
+pub use options::{OptionValue, parse_options};
+pub use project::{Mode, ProjectCommand, ProjectSecretCommand, ProjectSettings};
+pub use secret::{SecretCommand, SecretKey};
+pub use session::SessionCommand;
+pub use text::{complete, is_command, parse_text};
+pub use usage::Usage;
+pub use values::{EnvVar, Quantity, RepoUrl};
+
+/// One thing that somebody asked for, fully parsed. What it means is for the handler of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
+pub enum Command {
+    /// Create, run, share and delete projects
+    #[command(subcommand)]
+    Project(ProjectCommand),
+    /// Ask a project's agent something, in a new thread
+    Ask(Ask),
+    /// Look at, stop, rename, export and delete sessions
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Secrets for all of your projects
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Allow a tool call that waits for an approval
+    Approve(Approve),
+    /// Refuse a tool call that waits for an approval
+    Deny(Deny),
+    /// Look at open approvals
+    #[command(subcommand)]
+    Approval(ApprovalCommand),
+    /// Switch this conversation to one of its threads, or list them
+    Thread(Thread),
+    /// Who you are to Gaggle, and what you may do
+    Whoami,
+    /// Runtime, agents, surfaces, store and running turns
+    Status,
+    /// What was asked and decided, newest first
+    Audit(Audit),
+    /// What you can type
+    Help(Help),
+}

@@ -1,0 +1,165 @@
+//! `/project …`. Says what may be typed, never what it does.
+
+use crate::values::{EnvVar, Quantity, RepoUrl, person, project_name, project_ref};
+use crate::{Role, secret::SecretKey};
+
+#[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
+pub enum ProjectCommand {
+    /// Create a project
+    Create {
+        /// 1 to 40 of a–z, 0–9 and -, a letter first
+        #[arg(value_parser = project_name)]
+        name: String,
+        #[command(flatten)]
+        settings: ProjectSettings,
+    },
+    /// List your projects and those shared with you
+    List {
+        /// Everybody's projects (admins)
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one project: status, endpoint, settings, sessions
+    Show {
+        #[arg(value_parser = project_ref)]
+        name: String,
+    },
+    /// Give a project another name
+    Rename {
+        #[arg(value_parser = project_ref)]
+        name: String,
+        /// 1 to 40 of a–z, 0–9 and -, a letter first
+        #[arg(value_parser = project_name)]
+        new_name: String,
+    },
+    /// Change a project's settings; they take effect on its next start
+    Update {
+        #[arg(value_parser = project_ref)]
+        name: String,
+        #[command(flatten)]
+        settings: ProjectSettings,
+        /// The model that the agent uses
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+        /// The provider of the model
+        #[arg(long, value_name = "PROVIDER")]
+        provider: Option<String>,
+        /// When the agent asks before it uses a tool
+        #[arg(long, value_name = "MODE")]
+        mode: Option<Mode>,
+    },
+    /// Let somebody else use a project
+    Share {
+        #[arg(value_parser = project_ref)]
+        name: String,
+        /// The person, as @name
+        #[arg(value_parser = person)]
+        user: String,
+        /// What they may do
+        #[arg(long, value_name = "ROLE", default_value = "member")]
+        role: Role,
+    },
+    /// Take back what was shared
+    Unshare {
+        #[arg(value_parser = project_ref)]
+        name: String,
+        /// The person, as @name
+        #[arg(value_parser = person)]
+        user: String,
+    },
+    /// Start a project's agent
+    Activate {
+        #[arg(value_parser = project_ref)]
+        name: String,
+    },
+    /// Stop a project's agent; files and sessions stay
+    Deactivate {
+        #[arg(value_parser = project_ref)]
+        name: String,
+    },
+    /// Stop and start a project's agent
+    Restart {
+        #[arg(value_parser = project_ref)]
+        name: String,
+    },
+    /// Delete a project with its processes, files and sessions
+    Delete {
+        #[arg(value_parser = project_ref)]
+        name: String,
+        /// Leave the project's folder where it is
+        #[arg(long)]
+        keep_files: bool,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show the agent's log
+    Logs {
+        #[arg(value_parser = project_ref)]
+        name: String,
+        /// How many of the last lines
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        tail: u32,
+        /// Go on showing new lines until stopped
+        #[arg(long)]
+        follow: bool,
+    },
+    /// A project's secrets, which reach its agent's environment
+    #[command(subcommand)]
+    Secret(ProjectSecretCommand),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
+pub enum ProjectSecretCommand {
+    /// Set a secret; its value is asked for, never typed here
+    Set {
+        #[arg(value_parser = project_ref)]
+        name: String,
+        /// The variable's name, as OPENAI_API_KEY
+        key: SecretKey,
+    },
+    /// List the names of a project's secrets
+    List {
+        #[arg(value_parser = project_ref)]
+        name: String,
+    },
+    /// Remove a secret
+    Unset {
+        #[arg(value_parser = project_ref)]
+        name: String,
+        /// The variable's name, as OPENAI_API_KEY
+        key: SecretKey,
+    },
+}
+
+/// What a project can be created with and changed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args, serde::Serialize, serde::Deserialize)]
+pub struct ProjectSettings {
+    /// A git repository that is cloned on the first activation (https or ssh)
+    #[arg(long, value_name = "URL")]
+    pub repo: Option<RepoUrl>,
+    /// CPU limit, as 500m or 2
+    #[arg(long, value_name = "Q")]
+    pub cpu: Option<Quantity>,
+    /// Memory limit, as 512Mi or 2Gi
+    #[arg(long, value_name = "Q")]
+    pub memory: Option<Quantity>,
+    /// A variable of the agent's environment; may be repeated
+    #[arg(long, value_name = "K=V")]
+    pub env: Vec<EnvVar>,
+}
+
+/// Goose's modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[value(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Uses tools without asking
+    Auto,
+    /// Asks before each tool
+    Approve,
+    /// Asks before what looks risky
+    SmartApprove,
+    /// Uses no tools
+    Chat,
+}

@@ -1,0 +1,24 @@
+//! Plain data that every part shares. Does nothing: no I/O, no clock of its own, no platform, no async.
+
+mod approval;
+mod content;
+mod form;
+mod id;
+mod person;
+mod project;
+mod reply;
+mod session;
+mod turn;
+
+pub use approval::{Answer, Approval, ApprovalState};
+pub use content::{Content, clip, words};
+pub use form::{Field, Form, Values};
+pub use id::{ApprovalId, ConversationId, FormId, ProjectId, SessionId, TurnId};
+pub use person::{Actor, Origin, PersonId};
+pub use project::{Project, Settings, Status};
+pub use reply::{File, Notice, Progress, Reply, StepState};
+pub use session::{Session, Thread};
+pub use turn::{Message, PromptRef, ToolLine, ToolState, Turn, TurnState, Usage};
+
+/// A moment, as everything stores and shows it.
+pub use jiff::Timestamp;

@@ -1,0 +1,25 @@
+//! Small rules about text that several parts share.
+
+/// A part of a message to an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    Text(String),
+}
+
+/// The first `max` characters on one line, with an ellipsis where something is left out: for titles and labels only, never for
+/// what people asked to see.
+pub fn clip(text: &str, max: usize) -> String {
+    let line = words(text);
+    if line.chars().count() <= max {
+        return line;
+    }
+    let mut short: String = line.chars().take(max.saturating_sub(1)).collect();
+    short.truncate(short.trim_end().len());
+    short.push('…');
+    short
+}
+
+/// The text on one line, with single spaces.
+pub fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

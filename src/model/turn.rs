@@ -1,0 +1,114 @@
+//! A turn: one message and its one answer, from waiting to its one last state.
+
+use super::{Origin, PersonId, ProjectId, SessionId, Timestamp, TurnId};
+
+/// What a person said, to be answered.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Message {
+    pub author: PersonId,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnState {
+    /// Behind another turn, for a free place, for the project to start, or for an approval.
+    Waiting,
+    Working,
+    Done,
+    Stopped,
+    Interrupted,
+    Failed,
+}
+
+impl TurnState {
+    pub fn is_last(self) -> bool {
+        !matches!(self, TurnState::Waiting | TurnState::Working)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TurnState::Waiting => "waiting",
+            TurnState::Working => "working",
+            TurnState::Done => "done",
+            TurnState::Stopped => "stopped",
+            TurnState::Interrupted => "interrupted",
+            TurnState::Failed => "failed",
+        }
+    }
+}
+
+/// How to find a running prompt at the agent again: kept before the prompt is sent.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PromptRef {
+    /// The agent's session.
+    pub session: String,
+    /// The agent connection that the answer is tied to; `None` where an answer dies with its reader.
+    pub connection: Option<String>,
+    /// The JSON-RPC id of the prompt.
+    pub request: String,
+    /// Whether the agent has confirmed that it took the prompt.
+    #[serde(default)]
+    pub sent: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolState {
+    Running,
+    Done,
+    Failed,
+    /// The turn ended before the tool told how it went.
+    Unknown,
+}
+
+/// One tool call as people see it: `▸ shell: cargo test … ok, 3.1 s`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ToolLine {
+    /// The agent's id of the call, unique in the turn.
+    pub id: String,
+    pub tool: String,
+    /// One line of what it does.
+    pub title: String,
+    pub state: ToolState,
+    /// Milliseconds from start to end.
+    #[serde(default)]
+    pub took: Option<u64>,
+    /// How many bytes of the answer stood before it.
+    #[serde(default)]
+    pub at: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub total_tokens: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Turn {
+    pub id: TurnId,
+    pub session: SessionId,
+    pub project: ProjectId,
+    pub origin: Origin,
+    pub message: Message,
+    pub state: TurnState,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default)]
+    pub text: String,
+    #[serde(default)]
+    pub tools: Vec<ToolLine>,
+    #[serde(default)]
+    pub usage: Option<Usage>,
+    pub created: Timestamp,
+    #[serde(default)]
+    pub started: Option<Timestamp>,
+    #[serde(default)]
+    pub ended: Option<Timestamp>,
+    /// Set from before the prompt is sent until the turn's last state.
+    #[serde(default)]
+    pub prompt: Option<PromptRef>,
+}
