@@ -1,5 +1,6 @@
 //! The port to the surfaces: what the engine asks of them. Surfaces know no project, no role and no store.
 
+pub mod console;
 mod live;
 
 use async_trait::async_trait;
