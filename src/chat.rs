@@ -7,7 +7,7 @@ use async_trait::async_trait;
 pub use live::LiveTurn;
 
 use crate::error::Result;
-use crate::model::{Approval, ConversationId, Form, Origin, Progress, Reply};
+use crate::model::{ConversationId, Form, Origin, Progress, Reply};
 
 #[async_trait]
 pub trait Chat: Send + Sync {
@@ -21,11 +21,11 @@ pub trait Chat: Send + Sync {
     /// Opens a thread below where `to` was said and makes it the place of what follows there.
     async fn open_thread(&self, to: &Origin, title: &str) -> Result<ConversationId>;
 
-    /// Shows a turn from its first state to its last, at the surface's own pace. Returns at once.
+    /// Whether somebody there can fill in a form now.
+    fn can_ask(&self, to: &Origin) -> bool;
+
+    /// Shows a turn with its approvals from its first state to its last, at the surface's own pace. Returns at once.
     fn show_turn(&self, turn: LiveTurn);
 
     async fn form(&self, to: &Origin, form: &Form);
-
-    /// An approval was opened, or answered, or has expired: shows its state.
-    async fn approval(&self, to: &Origin, approval: &Approval);
 }

@@ -3,7 +3,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args, serde::Serialize, serde::Deserialize)]
 pub struct Approve {
     /// The approval, as a7; without it, the one open here
-    #[arg(value_parser = crate::values::approval_ref)]
+    #[arg(value_name = "ID", value_parser = crate::values::approval_ref)]
     pub id: Option<u64>,
     /// Allow this tool from now on, in the whole project (its owner)
     #[arg(long)]
@@ -13,10 +13,10 @@ pub struct Approve {
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args, serde::Serialize, serde::Deserialize)]
 pub struct Deny {
     /// The approval, as a7; without it, the one open here
-    #[arg(value_parser = crate::values::approval_ref)]
+    #[arg(value_name = "ID", value_parser = crate::values::approval_ref)]
     pub id: Option<u64>,
-    /// Why, for the record and the agent's thread
-    #[arg(long, value_name = "REASON")]
+    /// Why; everything after it, as it stands
+    #[arg(long, value_name = "REASON", value_parser = crate::values::reason)]
     pub reason: Option<String>,
 }
 

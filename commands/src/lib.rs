@@ -6,30 +6,42 @@
 mod approval;
 mod ask;
 mod audit;
+mod canonical;
 mod catalog;
+mod check;
+mod complete;
 mod general;
 mod help;
+mod nearest;
 mod options;
 mod project;
+mod repo;
 mod secret;
+mod sensitive;
 mod session;
 mod text;
+mod tree;
 mod usage;
-mod values;
+pub mod values;
+mod words;
 
 pub use approval::{ApprovalCommand, Approve, Deny};
 pub use ask::Ask;
 pub use audit::Audit;
-pub use catalog::{CATALOG, Confirm, Entry, Need, Role, Visibility, entry};
+pub use catalog::{CATALOG, Entry, Need, Role, Target, Visibility, entry};
+pub use complete::{Candidates, Completion, candidates_for, complete};
 pub use general::{Help, Thread};
 pub use help::{help, overview};
 pub use options::{OptionValue, parse_options};
 pub use project::{Mode, ProjectCommand, ProjectSecretCommand, ProjectSettings};
+pub use repo::RepoUrl;
 pub use secret::{SecretCommand, SecretKey};
+pub use sensitive::{sensitive, sensitive_name, sensitive_value};
 pub use session::SessionCommand;
-pub use text::{complete, is_command, parse_text};
+pub use text::{is_command, parse_text};
+pub use tree::grammar;
 pub use usage::Usage;
-pub use values::{EnvVar, Quantity, RepoUrl};
+pub use values::{EnvVar, Quantity};
 
 /// One thing that somebody asked for, fully parsed. What it means is for the handler of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]

@@ -1,14 +1,16 @@
 //! `/project …`. Says what may be typed, never what it does.
 
-use crate::values::{EnvVar, Quantity, RepoUrl, person, project_name, project_ref};
-use crate::{Role, secret::SecretKey};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use crate::values::{EnvVar, Quantity, cpu, memory, model_name, person, project_name, project_ref};
+use crate::{RepoUrl, Role, SecretKey};
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
 pub enum ProjectCommand {
     /// Create a project
     Create {
-        /// 1 to 40 of a–z, 0–9 and -, a letter first
-        #[arg(value_parser = project_name)]
+        /// The new project's name: 1–40 of a–z, 0–9 and -, a letter first
+        #[arg(value_name = "NAME", value_parser = project_name)]
         name: String,
         #[command(flatten)]
         settings: ProjectSettings,
@@ -21,70 +23,79 @@ pub enum ProjectCommand {
     },
     /// Show one project: status, endpoint, settings, sessions
     Show {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
     },
     /// Give a project another name
     Rename {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
-        /// 1 to 40 of a–z, 0–9 and -, a letter first
-        #[arg(value_parser = project_name)]
+        /// Its new name: 1–40 of a–z, 0–9 and -, a letter first
+        #[arg(value_name = "NEW_NAME", value_parser = project_name)]
         new_name: String,
     },
     /// Change a project's settings; they take effect on its next start
     Update {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
         #[command(flatten)]
         settings: ProjectSettings,
         /// The model that the agent uses
-        #[arg(long, value_name = "MODEL")]
+        #[arg(long, value_name = "MODEL", value_parser = model_name)]
         model: Option<String>,
         /// The provider of the model
-        #[arg(long, value_name = "PROVIDER")]
+        #[arg(long, value_name = "PROVIDER", value_parser = model_name)]
         provider: Option<String>,
         /// When the agent asks before it uses a tool
-        #[arg(long, value_name = "MODE")]
+        #[arg(long, value_name = "MODE", ignore_case = true)]
         mode: Option<Mode>,
     },
     /// Let somebody else use a project
     Share {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
         /// The person, as @name
-        #[arg(value_parser = person)]
+        #[arg(value_name = "USER", value_parser = person)]
         user: String,
         /// What they may do
-        #[arg(long, value_name = "ROLE", default_value = "member")]
+        #[arg(long, value_name = "ROLE", default_value = "member", ignore_case = true, value_parser = share_role())]
         role: Role,
     },
     /// Take back what was shared
     Unshare {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
         /// The person, as @name
-        #[arg(value_parser = person)]
+        #[arg(value_name = "USER", value_parser = person)]
         user: String,
     },
     /// Start a project's agent
     Activate {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
     },
     /// Stop a project's agent; files and sessions stay
     Deactivate {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
     },
     /// Stop and start a project's agent
     Restart {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
     },
     /// Delete a project with its processes, files and sessions
     Delete {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
         /// Leave the project's folder where it is
         #[arg(long)]
@@ -95,7 +106,8 @@ pub enum ProjectCommand {
     },
     /// Show the agent's log
     Logs {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
         /// How many of the last lines
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -113,21 +125,26 @@ pub enum ProjectCommand {
 pub enum ProjectSecretCommand {
     /// Set a secret; its value is asked for, never typed here
     Set {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
         /// The variable's name, as OPENAI_API_KEY
+        #[arg(value_name = "KEY")]
         key: SecretKey,
     },
     /// List the names of a project's secrets
     List {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
     },
     /// Remove a secret
     Unset {
-        #[arg(value_parser = project_ref)]
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
         /// The variable's name, as OPENAI_API_KEY
+        #[arg(value_name = "KEY")]
         key: SecretKey,
     },
 }
@@ -139,10 +156,10 @@ pub struct ProjectSettings {
     #[arg(long, value_name = "URL")]
     pub repo: Option<RepoUrl>,
     /// CPU limit, as 500m or 2
-    #[arg(long, value_name = "Q")]
+    #[arg(long, value_name = "Q", value_parser = cpu)]
     pub cpu: Option<Quantity>,
     /// Memory limit, as 512Mi or 2Gi
-    #[arg(long, value_name = "Q")]
+    #[arg(long, value_name = "Q", value_parser = memory)]
     pub memory: Option<Quantity>,
     /// A variable of the agent's environment; may be repeated
     #[arg(long, value_name = "K=V")]
@@ -162,4 +179,29 @@ pub enum Mode {
     SmartApprove,
     /// Uses no tools
     Chat,
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Approve => "approve",
+            Self::SmartApprove => "smart_approve",
+            Self::Chat => "chat",
+        })
+    }
+}
+
+/// The roles that can be given to somebody on a project. An admin is made in the configuration.
+fn share_role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new([
+        PossibleValue::new("viewer").help("May look"),
+        PossibleValue::new("member").help("May ask, start and stop"),
+        PossibleValue::new("owner").help("May change, share and delete"),
+    ])
+    .map(|role| match role.to_ascii_lowercase().as_str() {
+        "viewer" => Role::Viewer,
+        "owner" => Role::Owner,
+        _ => Role::Member,
+    })
 }

@@ -7,6 +7,7 @@ pub enum SecretCommand {
     /// Set a secret for all of your projects; its value is asked for, never typed here
     Set {
         /// The variable's name, as OPENAI_API_KEY
+        #[arg(value_name = "KEY")]
         key: SecretKey,
     },
     /// List the names of your secrets
@@ -14,6 +15,7 @@ pub enum SecretCommand {
     /// Remove a secret
     Unset {
         /// The variable's name, as OPENAI_API_KEY
+        #[arg(value_name = "KEY")]
         key: SecretKey,
     },
 }

@@ -1,6 +1,6 @@
 //! A turn: one message and its one answer, from waiting to its one last state.
 
-use super::{Origin, PersonId, ProjectId, SessionId, Timestamp, TurnId};
+use super::{Approval, Origin, PersonId, ProjectId, SessionId, Timestamp, TurnId};
 
 /// What a person said, to be answered.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -101,6 +101,9 @@ pub struct Turn {
     pub text: String,
     #[serde(default)]
     pub tools: Vec<ToolLine>,
+    /// Those of this turn, while it runs: the durable records stand elsewhere.
+    #[serde(skip)]
+    pub approvals: Vec<Approval>,
     #[serde(default)]
     pub usage: Option<Usage>,
     pub created: Timestamp,

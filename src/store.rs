@@ -1,0 +1,96 @@
+//! What is remembered: every redb table, key, transaction and migration. Knows nothing of who asks or why.
+//!
+//! Invariant: an `await` on a write returns after its commit is durable, never before.
+
+mod approvals;
+mod audit;
+mod backup;
+mod cipher;
+mod open;
+mod people;
+mod projects;
+mod secrets;
+mod sessions;
+mod table;
+mod turns;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadTransaction};
+
+pub use audit::AuditEntry;
+pub use backup::{offline as backup_offline, restore};
+pub use cipher::{Cipher, KeySource};
+pub use open::{DATABASE, OpenError, SCHEMA};
+pub use secrets::Scope;
+pub use sessions::SessionSummary;
+use table::Read;
+use writer::Writer;
+
+use crate::error::{Error, Result};
+
+/// The embedded store. Cheap to clone; the file is closed when the last clone goes.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    db: Arc<Database>,
+    writer: Writer,
+    cipher: Cipher,
+    dir: PathBuf,
+}
+
+impl Store {
+    /// Opens or creates the store in `dir`. Blocking: called once, at start.
+    pub fn open(dir: &Path, secret_key: Option<&secrecy::SecretString>) -> Result<Self, OpenError> {
+        let db = Arc::new(open::database(dir)?);
+        let cipher = Cipher::load(dir, secret_key)?;
+        let writer = Writer::start(db.clone()).map_err(|e| OpenError::new(dir, e.to_string(), "look at the system's log"))?;
+        Ok(Self(Arc::new(Inner { db, writer, cipher, dir: dir.to_owned() })))
+    }
+
+    pub fn cipher(&self) -> &Cipher {
+        &self.0.cipher
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// Bytes on disk.
+    pub async fn size(&self) -> u64 {
+        tokio::fs::metadata(self.0.dir.join(DATABASE)).await.map_or(0, |m| m.len())
+    }
+
+    /// Reads a consistent state off the async threads.
+    async fn read<T: Send + 'static>(&self, job: impl FnOnce(&ReadTransaction) -> Result<T> + Send + 'static) -> Result<T> {
+        let db = self.0.db.clone();
+        tokio::task::spawn_blocking(move || {
+            use redb::ReadableDatabase as _;
+            let tx = db.begin_read().map_err(broken)?;
+            job(&tx)
+        })
+        .await
+        .map_err(|e| Error::Broken(e.into()))?
+    }
+
+    /// Runs `job` in the next transaction and returns once that is durable. A job refuses before its first write.
+    async fn write<T: Send + 'static>(&self, job: impl FnOnce(&redb::WriteTransaction) -> Result<T> + Send + 'static) -> Result<T> {
+        self.0.writer.run(job).await
+    }
+
+    /// A value that only the store itself uses.
+    pub async fn note(&self, key: &'static str) -> Result<Option<String>> {
+        self.read(move |tx| tx.fetch(&table::NOTES, &key.to_owned())).await
+    }
+
+    pub async fn set_note(&self, key: &'static str, value: String) -> Result<()> {
+        self.write(move |tx| table::put(tx, &table::NOTES, &key.to_owned(), &value)).await
+    }
+}
+
+fn broken(error: impl Into<redb::Error>) -> Error {
+    Error::Broken(anyhow::Error::new(error.into()))
+}

@@ -1,0 +1,142 @@
+//! Turns: recorded before they are sent, closed once, never reopened.
+//!
+//! Invariant: a turn is in `open_turns` exactly while its state is not a last one.
+
+use std::ops::ControlFlow;
+
+use super::Store;
+use super::table::{self, OPEN_TURNS, Read as _, SESSION_TURNS, SESSIONS, TURN_TEXT, TURNS};
+use crate::error::{Result, refused};
+use crate::model::{Message, Origin, PromptRef, Session, SessionId, Timestamp, Turn, TurnId, TurnState};
+
+impl Store {
+    /// Keeps a message that is to be answered.
+    pub async fn create_turn(&self, session: &Session, origin: Origin, message: Message) -> Result<Turn> {
+        let (id, project) = (session.id, session.project.clone());
+        self.write(move |tx| {
+            super::projects::gone(tx, &project)?;
+            let Some(mut session) = tx.fetch(&SESSIONS, &id)? else {
+                return refused("This session was deleted. Start another with `/ask NAME MESSAGE`.");
+            };
+            let now = Timestamp::now();
+            session.used = now;
+            let turn = Turn {
+                id: TurnId(table::next(tx, "turn")?),
+                session: id,
+                project,
+                origin,
+                message,
+                state: TurnState::Waiting,
+                reason: None,
+                text: String::new(),
+                tools: Vec::new(),
+                approvals: Vec::new(),
+                usage: None,
+                created: now,
+                started: None,
+                ended: None,
+                prompt: None,
+            };
+            table::put(tx, &SESSIONS, &id, &session)?;
+            table::put(tx, &TURNS, &turn.id, &turn)?;
+            table::put(tx, &OPEN_TURNS, &turn.id, &id)?;
+            table::put(tx, &SESSION_TURNS, &(id, turn.id), &())?;
+            Ok(turn)
+        })
+        .await
+    }
+
+    /// Records that the turn is about to be sent to the agent as `prompt`.
+    pub async fn send_turn(&self, id: TurnId, prompt: PromptRef, started: Timestamp) -> Result<()> {
+        self.change_open(id, move |turn| {
+            turn.prompt = Some(prompt);
+            turn.started = Some(started);
+            turn.state = TurnState::Working;
+        })
+        .await
+    }
+
+    /// Records that the agent has confirmed to have taken it.
+    pub async fn confirm_turn(&self, id: TurnId) -> Result<()> {
+        self.change_open(id, |turn| {
+            if let Some(prompt) = &mut turn.prompt {
+                prompt.sent = true;
+            }
+        })
+        .await
+    }
+
+    async fn change_open(&self, id: TurnId, change: impl FnOnce(&mut Turn) + Send + 'static) -> Result<()> {
+        self.write(move |tx| {
+            if tx.fetch(&OPEN_TURNS, &id)?.is_some()
+                && let Some(mut turn) = tx.fetch(&TURNS, &id)?
+            {
+                change(&mut turn);
+                table::put(tx, &TURNS, &id, &turn)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps a further piece of an open turn's text, so that it can be shown if the turn is interrupted.
+    pub async fn keep_text(&self, id: TurnId, at: u64, piece: String) -> Result<()> {
+        self.write(move |tx| match tx.fetch(&OPEN_TURNS, &id)? {
+            Some(_) => table::put(tx, &TURN_TEXT, &(id, at), &piece),
+            None => Ok(()),
+        })
+        .await
+    }
+
+    /// Closes a turn with its whole text. Returns whether it was open: only then may its last state be told.
+    pub async fn close_turn(&self, turn: Turn) -> Result<bool> {
+        self.write(move |tx| {
+            if !table::remove(tx, &OPEN_TURNS, &turn.id)? {
+                return Ok(false);
+            }
+            for (key, _) in tx.scan(&TURN_TEXT, &turn.id.0.to_be_bytes())? {
+                table::remove(tx, &TURN_TEXT, &key)?;
+            }
+            table::put(tx, &TURNS, &turn.id, &turn)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// What an earlier program left open, in the order it was asked, each with the text that was kept of it.
+    pub async fn open_turns(&self) -> Result<Vec<Turn>> {
+        self.read(|tx| {
+            let mut turns = Vec::new();
+            for (id, _) in tx.scan(&OPEN_TURNS, &[])? {
+                if let Some(mut turn) = tx.fetch(&TURNS, &id)? {
+                    turn.text = tx.scan(&TURN_TEXT, &id.0.to_be_bytes())?.into_iter().map(|(_, piece)| piece).collect();
+                    turns.push(turn);
+                }
+            }
+            Ok(turns)
+        })
+        .await
+    }
+
+    /// A session's turns, oldest first.
+    pub async fn turns_of(&self, session: SessionId) -> Result<Vec<Turn>> {
+        self.read(move |tx| {
+            let ids = tx.scan(&SESSION_TURNS, &session.0.to_be_bytes())?;
+            ids.into_iter().filter_map(|((_, id), ())| tx.fetch(&TURNS, &id).transpose()).collect()
+        })
+        .await
+    }
+
+    /// The newest turn of a session.
+    pub async fn last_turn(&self, session: SessionId) -> Result<Option<Turn>> {
+        self.read(move |tx| {
+            let mut last = None;
+            tx.visit(&SESSION_TURNS, &session.0.to_be_bytes(), true, |(_, id), ()| {
+                last = Some(id);
+                ControlFlow::Break(())
+            })?;
+            last.map_or(Ok(None), |id| tx.fetch(&TURNS, &id))
+        })
+        .await
+    }
+}
