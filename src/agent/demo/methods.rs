@@ -80,13 +80,7 @@ impl Demo {
     }
 
     /// `None`: the answer comes later.
-    fn request(
-        self: &Arc<Self>,
-        client: &Arc<Client>,
-        method: &str,
-        params: &Value,
-        id: &Value,
-    ) -> Result<Option<Value>, Fault> {
+    fn request(self: &Arc<Self>, client: &Arc<Client>, method: &str, params: &Value, id: &Value) -> Result<Option<Value>, Fault> {
         match method {
             "initialize" => return Ok(Some(Self::initialize())),
             "authenticate" => return Ok(Some(json!({}))),

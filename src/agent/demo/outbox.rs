@@ -34,17 +34,17 @@ impl Outbox {
     pub async fn push(&self, message: String) {
         loop {
             let room = self.room.notified();
-            let mut state = self.lock();
-            if state.closed {
-                return;
+            {
+                let mut state = self.lock();
+                if state.closed {
+                    return;
+                }
+                if state.waiting.len() < WAITING {
+                    state.waiting.push_back(message);
+                    self.readable.notify_one();
+                    return;
+                }
             }
-            if state.waiting.len() < WAITING {
-                state.waiting.push_back(message);
-                drop(state);
-                self.readable.notify_one();
-                return;
-            }
-            drop(state);
             room.await;
         }
     }
