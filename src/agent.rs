@@ -1,6 +1,7 @@
 //! How to talk to an agent: one trait, one stream of [`AgentEvent`]s. Knows nothing of chats, stores or how an agent is run.
 
 mod acp;
+pub mod demo;
 mod sentences;
 mod site;
 mod sse;
