@@ -1,5 +1,6 @@
 //! The port to the surfaces: what the engine asks of them. Surfaces know no project, no role and no store.
 
+pub mod console;
 mod live;
 
 use async_trait::async_trait;
@@ -18,11 +19,14 @@ pub trait Chat: Send + Sync {
 
     async fn progress(&self, to: &Origin, step: Progress);
 
-    /// Opens a thread below where `to` was said and makes it the place of what follows there.
-    async fn open_thread(&self, to: &Origin, title: &str) -> Result<ConversationId>;
+    /// Opens a thread below where `to` was said. `None`: the surface has none of its own, and the engine numbers them.
+    async fn open_thread(&self, to: &Origin, title: &str) -> Result<Option<ConversationId>>;
 
-    /// Whether somebody there can fill in a form now.
-    fn can_ask(&self, to: &Origin) -> bool;
+    /// Whether a form can be filled in there.
+    fn has_forms(&self) -> bool;
+
+    /// Whether anybody can still answer an approval.
+    fn attended(&self) -> bool;
 
     /// Shows a turn with its approvals from its first state to its last, at the surface's own pace. Returns at once.
     fn show_turn(&self, turn: LiveTurn);

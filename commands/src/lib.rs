@@ -39,8 +39,8 @@ pub use secret::{SecretCommand, SecretKey};
 pub use sensitive::{sensitive, sensitive_name, sensitive_value};
 pub use session::SessionCommand;
 pub use text::{is_command, parse_text};
-pub use tree::grammar;
-pub use usage::Usage;
+pub use tree::{grammar, leaves, option_name};
+pub use usage::{Parts as UsageParts, Usage};
 pub use values::{EnvVar, Quantity};
 
 /// One thing that somebody asked for, fully parsed. What it means is for the handler of the same name.

@@ -54,7 +54,12 @@ pub(crate) fn word<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Opt
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word);
-    let begun = || known.iter().copied().find(|word| length >= 2 && word.starts_with(&typed));
+    let begun = || {
+        known
+            .iter()
+            .copied()
+            .find(|word| length >= 2 && word.starts_with(&typed))
+    };
     near.or_else(begun)
 }
 
@@ -68,7 +73,10 @@ pub(crate) fn command(group: &'static clap::Command, typed: &str) -> Option<&'st
             .filter(|(other, _)| *other == lower)
             .find_map(|(_, ours)| names().find(|name| name == ours))
     };
-    names().find(|name| *name == lower).or_else(synonym).or_else(|| word(typed, names()))
+    names()
+        .find(|name| *name == lower)
+        .or_else(synonym)
+        .or_else(|| word(typed, names()))
 }
 
 /// The flag of a command that was meant, with its dashes.
@@ -81,18 +89,26 @@ pub(crate) fn flag(command: &clap::Command, typed: &str) -> Option<String> {
         (false, Some(flag), None) => Some(flag),
         _ => None,
     };
-    word(&name, flags()).or(only).map(|flag| format!("--{flag}"))
+    word(&name, flags())
+        .or(only)
+        .map(|flag| format!("--{flag}"))
 }
 
-/// The command as it was probably meant: its words corrected, its arguments only where none can be a secret.
-pub(crate) fn whole(walk: &Walk<'_>) -> String {
+/// The path that was probably meant, and the command: its words corrected, its arguments only where none can be a secret.
+pub(crate) fn whole(walk: &Walk<'_>) -> (String, String) {
     let mut command = walk.command;
     let mut path: Vec<&str> = walk.path.clone();
     let mut rest = walk.rest;
     while command.has_subcommands() {
-        let Some(typed) = rest.split_whitespace().next() else { break };
-        let Some(name) = self::command(command, typed) else { break };
-        let Some(next) = command.find_subcommand(name) else { break };
+        let Some(typed) = rest.split_whitespace().next() else {
+            break;
+        };
+        let Some(name) = self::command(command, typed) else {
+            break;
+        };
+        let Some(next) = command.find_subcommand(name) else {
+            break;
+        };
         (command, rest) = (next, rest[typed.len()..].trim_start());
         path.push(name);
     }
@@ -103,8 +119,14 @@ pub(crate) fn whole(walk: &Walk<'_>) -> String {
         && !rest.contains("://")
         && !sensitive_value(rest)
         && !rest.split_whitespace().any(sensitive_name);
-    if rest.is_empty() || tree::find(&path).is_none_or(clap::Command::has_subcommands) || guarded(&path) || !short || !harmless {
-        return whole;
+    if rest.is_empty()
+        || tree::find(&path).is_none_or(clap::Command::has_subcommands)
+        || guarded(&path)
+        || !short
+        || !harmless
+    {
+        return (path, whole);
     }
-    format!("{whole} {rest}")
+    let whole = format!("{whole} {rest}");
+    (path, whole)
 }

@@ -12,15 +12,16 @@ use serde::{Deserialize, Serialize};
 pub struct RepoUrl(pub String);
 
 const FORM: &str = "a repository is https://HOST/PATH, ssh://git@HOST/PATH or git@HOST:PATH";
-const CREDENTIALS: &str =
-    "a repository's URL holds no credentials: store the token with `/project secret set NAME GIT_TOKEN`";
+const CREDENTIALS: &str = "a repository's URL holds no credentials: store the token with `/project secret set NAME GIT_TOKEN`";
 
 impl FromStr for RepoUrl {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
         let check = || {
-            if s.len() > 2_000 || s.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+            if s.len() > 2_000
+                || s.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
+            {
                 return Err(FORM);
             }
             if let Some(rest) = s.strip_prefix("https://") {
@@ -36,8 +37,18 @@ impl FromStr for RepoUrl {
             }
             if s.contains("://") {
                 // A refused scheme may carry credentials too; that is the more urgent thing to say.
-                let authority = s.split("://").nth(1).unwrap_or("").split('/').next().unwrap_or("");
-                return Err(if authority.contains('@') { CREDENTIALS } else { FORM });
+                let authority = s
+                    .split("://")
+                    .nth(1)
+                    .unwrap_or("")
+                    .split('/')
+                    .next()
+                    .unwrap_or("");
+                return Err(if authority.contains('@') {
+                    CREDENTIALS
+                } else {
+                    FORM
+                });
             }
             let (place, path) = s.split_once(':').ok_or(FORM)?;
             if path.contains('@') {
@@ -62,13 +73,21 @@ fn without_user(authority: &str) -> Result<&str, &'static str> {
     }
     let fits = !user.is_empty()
         && !user.starts_with('-')
-        && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        && user
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     if fits { Ok(host) } else { Err(FORM) }
 }
 
 fn address(authority: &str, path: &str) -> Result<(), &'static str> {
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) => (host, port.strip_prefix(':').or(port.is_empty().then_some("1"))),
+    let (host, port) = match authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        Some((host, port)) => (
+            host,
+            port.strip_prefix(':').or(port.is_empty().then_some("1")),
+        ),
         None => match authority.split_once(':') {
             Some((host, port)) => (host, Some(port)),
             None => (authority, Some("1")),
@@ -111,10 +130,29 @@ mod tests {
             assert_eq!(url.parse::<RepoUrl>(), Ok(RepoUrl(url.to_owned())));
         }
         for url in [
-            "", "demo", "http://host/a", "git://host/a", "file:///etc", "https://", "https://host", "https://host/",
-            "https:///a", "https://-host/a", "https://host/-a", "ssh://-oProxyCommand=x/a", "-oX@host:a", "git@-host:a",
-            "git@host:-a", "git@host:", "host:path", "https://host/a b", "https://host:0/a", "https://host:x/a",
-            "https://host/a?token=x", "C:\\x", "--upload-pack=x",
+            "",
+            "demo",
+            "http://host/a",
+            "git://host/a",
+            "file:///etc",
+            "https://",
+            "https://host",
+            "https://host/",
+            "https:///a",
+            "https://-host/a",
+            "https://host/-a",
+            "ssh://-oProxyCommand=x/a",
+            "-oX@host:a",
+            "git@-host:a",
+            "git@host:-a",
+            "git@host:",
+            "host:path",
+            "https://host/a b",
+            "https://host:0/a",
+            "https://host:x/a",
+            "https://host/a?token=x",
+            "C:\\x",
+            "--upload-pack=x",
         ] {
             assert_eq!(url.parse::<RepoUrl>(), Err(FORM.to_owned()), "{url}");
         }

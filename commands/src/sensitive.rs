@@ -142,10 +142,12 @@ fn plain(value: &str) -> bool {
 }
 
 fn private_key(value: &str) -> bool {
-    value
-        .split("-----BEGIN ")
-        .skip(1)
-        .any(|rest| rest.split("-----").next().unwrap_or(rest).contains("PRIVATE KEY"))
+    value.split("-----BEGIN ").skip(1).any(|rest| {
+        rest.split("-----")
+            .next()
+            .unwrap_or(rest)
+            .contains("PRIVATE KEY")
+    })
 }
 
 fn token_char(c: char) -> bool {
@@ -156,7 +158,8 @@ fn token_char(c: char) -> bool {
 fn after<'a>(value: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
     value.match_indices(start).filter_map(move |(at, _)| {
         let before = value[..at].chars().next_back();
-        (!before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-')).then(|| &value[at + start.len()..])
+        (!before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-'))
+            .then(|| &value[at + start.len()..])
     })
 }
 
@@ -165,14 +168,19 @@ fn known_token(value: &str) -> bool {
         after(value, start).any(|rest| {
             let rest = &rest[..rest.find(|c| !token_char(c)).unwrap_or(rest.len())];
             // "sk-" and "hf_" also begin ordinary words, which have no digit or capital in them.
-            rest.len() >= *least && rest.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+            rest.len() >= *least
+                && rest
+                    .bytes()
+                    .any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
         })
     })
 }
 
 fn jwt(value: &str) -> bool {
     after(value, "eyJ").any(|rest| {
-        let end = rest.find(|c| !token_char(c) && c != '.').unwrap_or(rest.len());
+        let end = rest
+            .find(|c| !token_char(c) && c != '.')
+            .unwrap_or(rest.len());
         let parts: Vec<&str> = rest[..end].split('.').collect();
         parts.len() >= 3 && parts[0].len() >= 4 && parts[1].len() >= 4
     })
@@ -198,15 +206,46 @@ mod tests {
     #[test]
     fn names() {
         for name in [
-            "PASSWORD", "DB_PASSWORD", "MYSQL_PASS", "PGPASSWORD", "MYSQL_ROOT_PASSWORD", "CLIENT_SECRET", "SECRET",
-            "GIT_TOKEN", "GITHUBTOKEN", "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "PRIVATE_KEY",
-            "apiKey", "dbPassword", "GOOGLE_CREDENTIALS", "db-password", "DB_PWD", "OPENAI_APIKEY", "RABBITMQ_DEFAULT_PASS",
+            "PASSWORD",
+            "DB_PASSWORD",
+            "MYSQL_PASS",
+            "PGPASSWORD",
+            "MYSQL_ROOT_PASSWORD",
+            "CLIENT_SECRET",
+            "SECRET",
+            "GIT_TOKEN",
+            "GITHUBTOKEN",
+            "OPENAI_API_KEY",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "PRIVATE_KEY",
+            "apiKey",
+            "dbPassword",
+            "GOOGLE_CREDENTIALS",
+            "db-password",
+            "DB_PWD",
+            "OPENAI_APIKEY",
+            "RABBITMQ_DEFAULT_PASS",
         ] {
             assert!(sensitive_name(name), "{name}");
         }
         for name in [
-            "KEYCLOAK_URL", "MONKEY", "COMPASS", "POSTGRES_PASSWORD_FILE", "KEY", "SORT_KEY", "PUBLIC_KEY", "TOKENIZER",
-            "PWD", "", "_", "BYPASS", "SECRETARY", "PASSENGER", "KEYBOARD", "KEY_FILE",
+            "KEYCLOAK_URL",
+            "MONKEY",
+            "COMPASS",
+            "POSTGRES_PASSWORD_FILE",
+            "KEY",
+            "SORT_KEY",
+            "PUBLIC_KEY",
+            "TOKENIZER",
+            "PWD",
+            "",
+            "_",
+            "BYPASS",
+            "SECRETARY",
+            "PASSENGER",
+            "KEYBOARD",
+            "KEY_FILE",
         ] {
             assert!(!sensitive_name(name), "{name}");
         }
@@ -215,17 +254,39 @@ mod tests {
     #[test]
     fn values() {
         for value in [
-            "-----BEGIN RSA PRIVATE KEY-----\nabc", "-----BEGIN PRIVATE KEY-----", "sk-proj-abcDEF1234567890abcd",
-            "ghp_abcdefghijklmnop1234", "github_pat_11ABCDEFG0123456789", "xoxb-123456789-abcdef", "xapp-1-A012-345-abc",
-            "AKIAIOSFODNN7EXAMPLE", "glpat-abcdEFGH1234", "AIzaSyA-1234567890abcdefghijklmnopqrstu",
-            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "npm_abcdefghij1234567890", "hf_abcdefghij1234567890",
-            "Bearer ghp_abcdefghijklmnop1234", "postgres://u:p@host/db", "redis://:pw@host", "see https://a:b@c.d/e",
+            "-----BEGIN RSA PRIVATE KEY-----\nabc",
+            "-----BEGIN PRIVATE KEY-----",
+            "sk-proj-abcDEF1234567890abcd",
+            "ghp_abcdefghijklmnop1234",
+            "github_pat_11ABCDEFG0123456789",
+            "xoxb-123456789-abcdef",
+            "xapp-1-A012-345-abc",
+            "AKIAIOSFODNN7EXAMPLE",
+            "glpat-abcdEFGH1234",
+            "AIzaSyA-1234567890abcdefghijklmnopqrstu",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc",
+            "npm_abcdefghij1234567890",
+            "hf_abcdefghij1234567890",
+            "Bearer ghp_abcdefghijklmnop1234",
+            "postgres://u:p@host/db",
+            "redis://:pw@host",
+            "see https://a:b@c.d/e",
         ] {
             assert!(sensitive_value(value), "{value}");
         }
         for value in [
-            "-----BEGIN CERTIFICATE-----", "sk-", "sk-learn", "hf_transfer-is-a-longer-word", "https://host:8080/x@y", "ssh://git@host/x",
-            "postgres://u@host", "postgres://u:$PASSWORD@host", "eyJust.a.word", "hello", "", "désk-abcdefghijklmnopqr1",
+            "-----BEGIN CERTIFICATE-----",
+            "sk-",
+            "sk-learn",
+            "hf_transfer-is-a-longer-word",
+            "https://host:8080/x@y",
+            "ssh://git@host/x",
+            "postgres://u@host",
+            "postgres://u:$PASSWORD@host",
+            "eyJust.a.word",
+            "hello",
+            "",
+            "désk-abcdefghijklmnopqr1",
         ] {
             assert!(!sensitive_value(value), "{value}");
         }

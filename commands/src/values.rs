@@ -15,8 +15,10 @@ const NAME_FORM: &str = "a project's name is 1–40 characters of a–z, 0–9 a
 pub fn project_name(s: &str) -> Result<String, String> {
     let fits = (1..=40).contains(&s.len())
         && s.starts_with(|c: char| c.is_ascii_lowercase())
-        && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    fits.then(|| s.to_owned()).ok_or_else(|| NAME_FORM.to_owned())
+        && s.bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    fits.then(|| s.to_owned())
+        .ok_or_else(|| NAME_FORM.to_owned())
 }
 
 /// A project that exists: its name, or `owner/name`.
@@ -30,7 +32,8 @@ pub fn project_ref(s: &str) -> Result<String, String> {
         let owner = owner.strip_prefix('@').unwrap_or(owner);
         let fits = !owner.is_empty()
             && owner.len() <= 100
-            && !owner.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control() || c == '@')
+            && !owner
+                .contains(|c: char| c == '/' || c.is_whitespace() || c.is_control() || c == '@')
             && !owner.starts_with('-');
         if !fits {
             return Err("a project of somebody else is named owner/name".to_owned());
@@ -41,12 +44,14 @@ pub fn project_ref(s: &str) -> Result<String, String> {
 
 /// A session, as s12 or 12.
 pub fn session_ref(s: &str) -> Result<u64, String> {
-    numbered(s, 's').ok_or_else(|| "a session is named as s12; `/session list` shows them".to_owned())
+    numbered(s, 's')
+        .ok_or_else(|| "a session is named as s12; `/session list` shows them".to_owned())
 }
 
 /// An approval, as a7 or 7.
 pub fn approval_ref(s: &str) -> Result<u64, String> {
-    numbered(s, 'a').ok_or_else(|| "an approval is named as a7; `/approval list` shows them".to_owned())
+    numbered(s, 'a')
+        .ok_or_else(|| "an approval is named as a7; `/approval list` shows them".to_owned())
 }
 
 fn numbered(s: &str, letter: char) -> Option<u64> {
@@ -54,7 +59,10 @@ fn numbered(s: &str, letter: char) -> Option<u64> {
         .strip_prefix(letter)
         .or_else(|| s.strip_prefix(letter.to_ascii_uppercase()))
         .unwrap_or(s);
-    let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?;
+    let number = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse().ok())?;
     number.filter(|n| *n > 0)
 }
 
@@ -74,8 +82,9 @@ pub fn variable_name(s: &str) -> Result<String, String> {
     let fits = (1..=64).contains(&s.len())
         && !s.starts_with(|c: char| c.is_ascii_digit())
         && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    fits.then(|| s.to_owned())
-        .ok_or_else(|| "a variable's name is 1–64 characters of A–Z, a–z, 0–9 and _, no digit first".to_owned())
+    fits.then(|| s.to_owned()).ok_or_else(|| {
+        "a variable's name is 1–64 characters of A–Z, a–z, 0–9 and _, no digit first".to_owned()
+    })
 }
 
 /// A name that a provider gives, as gpt-4o or anthropic/claude.
@@ -122,15 +131,24 @@ impl FromStr for EnvVar {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let (name, value) = s.split_once('=').ok_or("a variable is given as NAME=VALUE")?;
+        let (name, value) = s
+            .split_once('=')
+            .ok_or("a variable is given as NAME=VALUE")?;
         let name = variable_name(name)?;
         if sensitive(&name, value) {
             return Err("this looks like a secret: use `/project secret set NAME KEY`, which asks for its value".to_owned());
         }
-        if value.contains(|c: char| c.is_control() && c != '\n' && c != '\t') || value.len() > 32_768 {
-            return Err("a variable's value is at most 32 KiB, without control characters".to_owned());
+        if value.contains(|c: char| c.is_control() && c != '\n' && c != '\t')
+            || value.len() > 32_768
+        {
+            return Err(
+                "a variable's value is at most 32 KiB, without control characters".to_owned(),
+            );
         }
-        Ok(Self { name, value: value.to_owned() })
+        Ok(Self {
+            name,
+            value: value.to_owned(),
+        })
     }
 }
 
@@ -170,9 +188,12 @@ impl Quantity {
 }
 
 fn amount(s: &str) -> Option<f64> {
-    let end = s.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(s.len());
+    let end = s
+        .find(|c: char| c != '.' && !c.is_ascii_digit())
+        .unwrap_or(s.len());
     let (number, suffix) = s.split_at(end);
-    let fits = s.len() <= 24 && number.starts_with(|c: char| c.is_ascii_digit()) && !number.ends_with('.');
+    let fits =
+        s.len() <= 24 && number.starts_with(|c: char| c.is_ascii_digit()) && !number.ends_with('.');
     let factor = SUFFIXES.iter().find(|(known, _)| *known == suffix)?.1;
     let value = number.parse::<f64>().ok()? * factor;
     (fits && value > 0.0 && value.is_finite()).then_some(value)

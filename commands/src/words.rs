@@ -28,13 +28,20 @@ fn scan(s: &str, lenient: bool, commas: bool) -> Result<Vec<Word>, usize> {
     let mut word: Option<Word> = None;
     let mut chars = s.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        let comma = commas && c == ',' && (word.is_some() || !words.is_empty()) && names_variable(&s[at + 1..]);
+        let comma = commas
+            && c == ','
+            && (word.is_some() || !words.is_empty())
+            && names_variable(&s[at + 1..]);
         if c.is_whitespace() || comma {
             words.extend(word.take());
             continue;
         }
         let first = word.is_none();
-        let current = word.get_or_insert_with(|| Word { text: String::new(), start: at, quoted: false });
+        let current = word.get_or_insert_with(|| Word {
+            text: String::new(),
+            start: at,
+            quoted: false,
+        });
         current.quoted = false;
         match c {
             '\'' | '"' | '‘' | '’' | '“' | '”' => {
@@ -70,7 +77,9 @@ fn scan(s: &str, lenient: bool, commas: bool) -> Result<Vec<Word>, usize> {
                 Some((_, d)) => current.text.push(d),
             },
             '—' => current.text.push_str("--"),
-            '–' if first && chars.peek().is_some_and(|(_, d)| d.is_alphabetic()) => current.text.push_str("--"),
+            '–' if first && chars.peek().is_some_and(|(_, d)| d.is_alphabetic()) => {
+                current.text.push_str("--")
+            }
             '–' => current.text.push('-'),
             _ => current.text.push(c),
         }
@@ -92,7 +101,15 @@ pub(crate) fn quote(word: &str) -> String {
         && word
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_./:@=+,%".contains(&b));
-    if bare { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if bare { word.to_owned() } else { enclose(word) }
+}
+
+/// A text as one quoted piece, whether it needs that or not.
+pub(crate) fn enclose(text: &str) -> String {
+    match text.contains('\'') {
+        false => format!("'{text}'"),
+        true => format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"")),
+    }
 }
 
 #[cfg(test)]
@@ -100,12 +117,19 @@ mod tests {
     use super::*;
 
     fn texts(s: &str) -> Vec<String> {
-        split(s).unwrap().into_iter().map(|word| word.text).collect()
+        split(s)
+            .unwrap()
+            .into_iter()
+            .map(|word| word.text)
+            .collect()
     }
 
     #[test]
     fn typographic_marks_are_plain() {
-        assert_eq!(texts("“a b” ‘c d’ —yes –cpu 2"), ["a b", "c d", "--yes", "--cpu", "2"]);
+        assert_eq!(
+            texts("“a b” ‘c d’ —yes –cpu 2"),
+            ["a b", "c d", "--yes", "--cpu", "2"]
+        );
         assert_eq!(texts("\"a b” c"), ["a b", "c"]);
         assert_eq!(texts("'“kept”—'"), ["“kept”—"]);
         assert_eq!(texts("#a *"), ["#a", "*"]);
@@ -120,9 +144,18 @@ mod tests {
 
     #[test]
     fn lists() {
-        let texts = |s| -> Vec<String> { split_list(s).unwrap().into_iter().map(|word| word.text).collect() };
+        let texts = |s| -> Vec<String> {
+            split_list(s)
+                .unwrap()
+                .into_iter()
+                .map(|word| word.text)
+                .collect()
+        };
         assert_eq!(texts("A=1,B=2"), ["A=1", "B=2"]);
-        assert_eq!(texts("A=1,2 B='x,C=3'\nD=4, E=5"), ["A=1,2", "B=x,C=3", "D=4", "E=5"]);
+        assert_eq!(
+            texts("A=1,2 B='x,C=3'\nD=4, E=5"),
+            ["A=1,2", "B=x,C=3", "D=4", "E=5"]
+        );
     }
 
     proptest::proptest! {

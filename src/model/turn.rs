@@ -101,6 +101,9 @@ pub struct Turn {
     pub text: String,
     #[serde(default)]
     pub tools: Vec<ToolLine>,
+    /// What the agent wanted people to know besides.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Those of this turn, while it runs: the durable records stand elsewhere.
     #[serde(skip)]
     pub approvals: Vec<Approval>,

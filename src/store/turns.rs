@@ -30,6 +30,7 @@ impl Store {
                 reason: None,
                 text: String::new(),
                 tools: Vec::new(),
+                notes: Vec::new(),
                 approvals: Vec::new(),
                 usage: None,
                 created: now,
@@ -48,10 +49,18 @@ impl Store {
 
     /// Records that the turn is about to be sent to the agent as `prompt`.
     pub async fn send_turn(&self, id: TurnId, prompt: PromptRef, started: Timestamp) -> Result<()> {
-        self.change_open(id, move |turn| {
+        self.write(move |tx| {
+            let Some(mut turn) = tx.fetch(&TURNS, &id)? else { return Ok(()) };
+            if let Some(mut session) = tx.fetch(&SESSIONS, &turn.session)?
+                && session.agent_session.as_ref() != Some(&prompt.session)
+            {
+                session.agent_session = Some(prompt.session.clone());
+                table::put(tx, &SESSIONS, &session.id, &session)?;
+            }
             turn.prompt = Some(prompt);
             turn.started = Some(started);
             turn.state = TurnState::Working;
+            table::put(tx, &TURNS, &id, &turn)
         })
         .await
     }

@@ -1,0 +1,285 @@
+//! Who may do what: the one place where it is decided.
+//!
+//! Invariant: an [`Authorized`] cannot be made elsewhere, and handlers take nothing else. What somebody may not see is not
+//! confirmed to exist: the refusal is the same as for what there is not.
+
+use std::collections::HashMap;
+
+use gaggle_commands::{ApprovalCommand, Command, ProjectCommand, ProjectSecretCommand, Role, SessionCommand, Target};
+
+use crate::error::{Result, refused};
+use crate::model::{Approval, ApprovalId, Origin, PersonId, Project, Session, SessionId, Values};
+use crate::store::Store;
+
+/// `[access]` of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Of anyone on a connected surface; `None`: nobody who is not named.
+    pub default_role: Option<Role>,
+    /// By `surface:id` or person.
+    pub roles: HashMap<String, Role>,
+}
+
+impl Policy {
+    pub fn role(&self, person: &PersonId, identity: &str) -> Option<Role> {
+        [self.roles.get(identity), self.roles.get(&person.0)].into_iter().flatten().max().copied().or(self.default_role)
+    }
+}
+
+/// Who sent something, and from where.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub person: PersonId,
+    pub role: Option<Role>,
+    pub origin: Origin,
+}
+
+impl Caller {
+    pub fn is_admin(&self) -> bool {
+        self.role == Some(Role::Admin)
+    }
+
+    /// What they are to a project; `None`: it is none of theirs.
+    pub fn role_on(&self, project: &Project) -> Option<Role> {
+        if self.is_admin() {
+            return Some(Role::Admin);
+        }
+        if project.owner == self.person {
+            return Some(Role::Owner);
+        }
+        project.grants.iter().find(|(person, _)| *person == self.person).map(|(_, role)| *role)
+    }
+}
+
+/// What a command is about.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    Nothing,
+    Project(Project),
+    Session(Session, Project),
+    Approval(Approval, Project),
+}
+
+/// A command that its sender may send.
+#[derive(Debug)]
+pub struct Authorized {
+    pub command: Command,
+    pub caller: Caller,
+    pub subject: Subject,
+    /// What was filled in, if a form was asked for.
+    pub values: Option<Values>,
+    _private: (),
+}
+
+impl Authorized {
+    pub fn project(&self) -> Result<&Project> {
+        match &self.subject {
+            Subject::Project(p) | Subject::Session(_, p) | Subject::Approval(_, p) => Ok(p),
+            Subject::Nothing => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its project"))),
+        }
+    }
+
+    pub fn session(&self) -> Result<&Session> {
+        match &self.subject {
+            Subject::Session(s, _) => Ok(s),
+            _ => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its session"))),
+        }
+    }
+}
+
+/// Checks a command once, before its handler.
+pub async fn authorize(store: &Store, caller: Caller, command: Command, values: Option<Values>) -> Result<Authorized> {
+    let need = command.entry().need;
+    let Some(general) = caller.role else {
+        return refused("You have no role in Gaggle yet. Ask an admin to add you under `[access]`.");
+    };
+    let (subject, role) = match need.of {
+        Target::Person => (Subject::Nothing, Some(general)),
+        Target::Project => {
+            let project = find_project(store, &caller, project_of(&command).unwrap_or_default()).await?;
+            let role = caller.role_on(&project);
+            (Subject::Project(project), role)
+        }
+        Target::Session => {
+            let (session, project) = find_session(store, &caller, session_of(&command)).await?;
+            let role = caller.role_on(&project);
+            (Subject::Session(session, project), role)
+        }
+        Target::Approval => {
+            let (approval, project) = find_approval(store, &caller, approval_of(&command)).await?;
+            let role = caller.role_on(&project);
+            (Subject::Approval(approval, project), role)
+        }
+    };
+    let always = matches!(&command, Command::Approve(a) if a.always);
+    let least = if always { Role::Owner } else { need.role };
+    if role.is_none_or(|r| r < least) {
+        let have = role.map_or_else(|| "none".to_owned(), |r| r.to_string());
+        let whose = if need.of == Target::Person { "" } else { " of this project" };
+        return refused(format!(
+            "`/{}`{} takes the role {least}{whose}; yours is {have}. Ask {}.",
+            command.path(),
+            if always { " with `--always`" } else { "" },
+            if need.of == Target::Person { "an admin" } else { "its owner" },
+        ));
+    }
+    Ok(Authorized { command, caller, subject, values, _private: () })
+}
+
+/// Checks a plain message to the thread that is current where it was said.
+pub async fn authorize_message(store: &Store, caller: &Caller) -> Result<(Session, Project)> {
+    if caller.role.is_none() {
+        return refused("You have no role in Gaggle yet. Ask an admin to add you under `[access]`.");
+    }
+    let (session, project) = find_session(store, caller, None).await?;
+    match caller.role_on(&project) {
+        Some(role) if role >= Role::Member => Ok((session, project)),
+        _ => refused("You may read this thread, but not write to its agent. Ask the project's owner to share it with you as member."),
+    }
+}
+
+/// A project by `name` or `owner/name`, among those that the caller may see.
+pub async fn find_project(store: &Store, caller: &Caller, name: &str) -> Result<Project> {
+    let (owner, name) = match name.split_once('/') {
+        Some((owner, name)) => (Some(owner.trim_start_matches('@')), name),
+        None => (None, name),
+    };
+    let fits = |p: &Project| p.name == name && owner.is_none_or(|o| p.owner.0 == o || p.owner.short() == o);
+    let mut visible = store.projects_of(&caller.person).await?;
+    let mut found: Vec<Project> = visible.iter().filter(|p| fits(p)).cloned().collect();
+    if found.is_empty() && caller.is_admin() {
+        visible = store.all_projects().await?;
+        found = visible.iter().filter(|p| fits(p)).cloned().collect();
+    }
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => {
+            let near = visible.iter().map(|p| p.name.as_str()).min_by_key(|n| strsim::damerau_levenshtein(n, name));
+            let near = near.filter(|n| strsim::damerau_levenshtein(n, name) <= 2 && *n != name);
+            let hint = near.map_or_else(
+                || "See yours with `/project list`, or create it with `/project create NAME`.".to_owned(),
+                |near| format!("Did you mean `{near}`?"),
+            );
+            refused(format!("There is no project `{name}` that you can see. {hint}"))
+        }
+        _ => {
+            let mut names: Vec<String> = found.iter().map(|p| format!("`{}/{}`", p.owner.short(), p.name)).collect();
+            names.sort();
+            refused(format!("Which project `{name}`? Say {}.", names.join(" or ")))
+        }
+    }
+}
+
+async fn find_session(store: &Store, caller: &Caller, named: Option<u64>) -> Result<(Session, Project)> {
+    let (id, unknown) = match named {
+        Some(number) => (SessionId(number), format!("There is no session `s{number}` that you can see. See a project's with `/session list NAME`.")),
+        None => match store.thread_at(&caller.origin.conversation).await? {
+            Some(thread) => (thread.session, "This thread's session is gone. Start another with `/ask NAME MESSAGE`.".to_owned()),
+            None => return refused("There is no thread here yet. Open one with `/ask NAME MESSAGE`, where NAME is a project."),
+        },
+    };
+    if let Some(session) = store.session(id).await?
+        && let Some(project) = store.project(&session.project).await?
+        && caller.role_on(&project).is_some()
+    {
+        return Ok((session, project));
+    }
+    refused(unknown)
+}
+
+async fn find_approval(store: &Store, caller: &Caller, named: Option<u64>) -> Result<(Approval, Project)> {
+    if let Some(number) = named {
+        if let Some(approval) = store.approval(ApprovalId(number)).await?
+            && let Some(project) = store.project(&approval.project).await?
+            && caller.role_on(&project).is_some()
+        {
+            return Ok((approval, project));
+        }
+        return refused(format!("There is no approval `a{number}` that you can see. See the open ones with `/approval list`."));
+    }
+    let mut here = open_approvals(store, caller).await?;
+    let below = format!("{}#", caller.origin.conversation);
+    here.retain(|(_, session, _)| session.thread == caller.origin.conversation || session.thread.0.starts_with(&below));
+    match here.len() {
+        1 => {
+            let (approval, _, project) = here.remove(0);
+            Ok((approval, project))
+        }
+        0 => refused("No approval is open here. See all with `/approval list`."),
+        _ => {
+            let ids: Vec<String> = here.iter().map(|(a, ..)| format!("`{}` ({})", a.id, a.title)).collect();
+            refused(format!("Several approvals are open here: {}. Name one, as `/approve a7`.", ids.join(", ")))
+        }
+    }
+}
+
+/// The open approvals of the projects that the caller may see.
+pub async fn open_approvals(store: &Store, caller: &Caller) -> Result<Vec<(Approval, Session, Project)>> {
+    let mut found = Vec::new();
+    for approval in store.open_approvals().await? {
+        if let Some(project) = store.project(&approval.project).await?
+            && caller.role_on(&project).is_some()
+            && let Some(session) = store.session(approval.session).await?
+        {
+            found.push((approval, session, project));
+        }
+    }
+    Ok(found)
+}
+
+fn project_of(command: &Command) -> Option<&str> {
+    match command {
+        Command::Ask(ask) => Some(&ask.name),
+        Command::Project(project) => match project {
+            ProjectCommand::Create { .. } | ProjectCommand::List { .. } => None,
+            ProjectCommand::Show { name }
+            | ProjectCommand::Rename { name, .. }
+            | ProjectCommand::Update { name, .. }
+            | ProjectCommand::Share { name, .. }
+            | ProjectCommand::Unshare { name, .. }
+            | ProjectCommand::Activate { name }
+            | ProjectCommand::Deactivate { name }
+            | ProjectCommand::Restart { name }
+            | ProjectCommand::Delete { name, .. }
+            | ProjectCommand::Logs { name, .. } => Some(name),
+            ProjectCommand::Secret(secret) => match secret {
+                ProjectSecretCommand::Set { name, .. }
+                | ProjectSecretCommand::List { name }
+                | ProjectSecretCommand::Unset { name, .. } => Some(name),
+            },
+        },
+        Command::Session(SessionCommand::List { name }) => Some(name),
+        Command::Session(_)
+        | Command::Secret(_)
+        | Command::Approve(_)
+        | Command::Deny(_)
+        | Command::Approval(ApprovalCommand::List)
+        | Command::Thread(_)
+        | Command::Whoami
+        | Command::Status
+        | Command::Audit(_)
+        | Command::Help(_) => None,
+    }
+}
+
+fn session_of(command: &Command) -> Option<u64> {
+    match command {
+        Command::Session(
+            SessionCommand::Show { session }
+            | SessionCommand::Stop { session }
+            | SessionCommand::Retry { session }
+            | SessionCommand::Delete { session, .. }
+            | SessionCommand::Export { session }
+            | SessionCommand::Rename { session, .. },
+        ) => *session,
+        _ => None,
+    }
+}
+
+fn approval_of(command: &Command) -> Option<u64> {
+    match command {
+        Command::Approve(approve) => approve.id,
+        Command::Deny(deny) => deny.id,
+        _ => None,
+    }
+}

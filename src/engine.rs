@@ -1,0 +1,224 @@
+//! The pipeline: an input is parsed once, authorized once, audited, handled and answered. Knows no platform.
+//!
+//! Invariant: [`Engine::submit`] returns once the input is accepted: a message is then durable, and what takes longer goes on by
+//! itself and is awaited through the [`Ticket`].
+
+mod forms;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use gaggle_commands::{Command, OptionValue};
+
+use crate::access::{self, Authorized, Caller, Policy};
+use crate::error::{Error, Result};
+use crate::handlers::{self, About, Context, Outcome};
+use crate::model::{FormId, Origin, Reply, Timestamp, TurnId, TurnState, Values};
+use crate::store::AuditEntry;
+use crate::work::{TurnTicket, Work};
+
+/// What a surface hands over, already verified and acknowledged by it.
+#[derive(Debug)]
+pub struct Inbound {
+    pub origin: Origin,
+    pub input: Input,
+}
+
+#[derive(Debug)]
+pub enum Input {
+    Text(String),
+    /// From platforms with structured commands.
+    Options { path: String, values: Vec<OptionValue> },
+    Form { form: FormId, values: Values },
+    CancelForm { form: FormId },
+}
+
+/// An accepted input.
+pub struct Ticket {
+    /// The turn that answers it, if it is a message.
+    pub turn: Option<TurnId>,
+    ended: BoxFuture<'static, bool>,
+}
+
+impl Ticket {
+    /// Whether it succeeded, once all of it is done and shown.
+    pub async fn ended(self) -> bool {
+        self.ended.await
+    }
+
+    fn done(ok: bool) -> Self {
+        Self { turn: None, ended: std::future::ready(ok).boxed() }
+    }
+
+    fn turn(ticket: TurnTicket) -> Self {
+        Self { turn: Some(ticket.turn), ended: ticket.ended().map(|state| state == TurnState::Done).boxed() }
+    }
+}
+
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    context: Context,
+    forms: forms::Forms,
+}
+
+impl Engine {
+    pub fn new(work: Work, policy: Policy, about: About) -> Self {
+        Self(Arc::new(Inner { context: Context { work, policy, about }, forms: forms::Forms::default() }))
+    }
+
+    pub fn work(&self) -> &Work {
+        &self.0.context.work
+    }
+
+    /// Takes an input. What it leads to is shown on the surface that it came from.
+    pub async fn submit(&self, inbound: Inbound) -> Ticket {
+        let origin = inbound.origin.clone();
+        match self.accept(inbound).await {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                self.reply(&origin, error.reply()).await;
+                Ticket::done(false)
+            }
+        }
+    }
+
+    async fn accept(&self, inbound: Inbound) -> Result<Ticket> {
+        let Inbound { origin, input } = inbound;
+        let command = match input {
+            Input::Form { form, values } => return self.answer_form(origin, form, Some(values)).await,
+            Input::CancelForm { form } => return self.answer_form(origin, form, None).await,
+            Input::Text(text) if !gaggle_commands::is_command(&text) => return self.message(origin, text).await,
+            Input::Text(text) => gaggle_commands::parse_text(&text),
+            Input::Options { path, values } => gaggle_commands::parse_options(&path, &values),
+        };
+        match command {
+            Ok(command) => self.command(origin, command, None).await,
+            Err(usage) => {
+                let caller = self.caller(&origin).await?;
+                let path = usage.path.clone().unwrap_or_default();
+                self.audit(&caller, format!("/{path}"), "refused: not understood".into());
+                Err(Error::Refused(usage.to_string()))
+            }
+        }
+    }
+
+    async fn caller(&self, origin: &Origin) -> Result<Caller> {
+        let person = self.work().store().person(&origin.actor).await?;
+        let role = self.0.context.policy.role(&person, &origin.actor.key());
+        Ok(Caller { person, role, origin: origin.clone() })
+    }
+
+    async fn message(&self, origin: Origin, text: String) -> Result<Ticket> {
+        if text.trim().is_empty() {
+            return Err(Error::Refused("The message is empty. Write something, or see what you can type with `/help`.".into()));
+        }
+        let caller = self.caller(&origin).await?;
+        let (session, _) = match access::authorize_message(self.work().store(), &caller).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.audit(&caller, "message".into(), format!("refused: {error}"));
+                return Err(error);
+            }
+        };
+        self.audit(&caller, format!("message {}", session.id), "allowed".into());
+        let ticket = self.work().say(&session, &caller.person, origin, text).await?;
+        Ok(Ticket::turn(ticket))
+    }
+
+    async fn command(&self, origin: Origin, command: Command, values: Option<Values>) -> Result<Ticket> {
+        let caller = self.caller(&origin).await?;
+        let summary = format!("/{}", command.summary().trim_start_matches('/'));
+        let call = match access::authorize(self.work().store(), caller.clone(), command, values).await {
+            Ok(call) => call,
+            Err(error) => {
+                self.audit(&caller, summary, format!("refused: {error}"));
+                return Err(error);
+            }
+        };
+        self.audit(&caller, summary.clone(), "allowed".into());
+        if call.values.is_none()
+            && let Some(form) = handlers::form(&call)?
+        {
+            return self.ask_form(call, form).await;
+        }
+        // What opens a turn is accepted once that is durable; the rest goes on by itself.
+        if handlers::opens_turn(&call.command) {
+            return match handlers::handle(&self.0.context, call).await? {
+                Outcome::Turn(ticket) => Ok(Ticket::turn(ticket)),
+                Outcome::Reply(reply) => {
+                    let ok = reply.notice == crate::model::Notice::Ok;
+                    self.reply(&origin, reply).await;
+                    Ok(Ticket::done(ok))
+                }
+            };
+        }
+        Ok(self.spawn(call, summary))
+    }
+
+    fn spawn(&self, call: Authorized, summary: String) -> Ticket {
+        let engine = self.clone();
+        let caller = call.caller.clone();
+        let task = tokio::spawn(async move {
+            let result = handlers::handle(&engine.0.context, call).await;
+            let reply = match result {
+                Ok(Outcome::Reply(reply)) => reply,
+                Ok(Outcome::Turn(ticket)) => return ticket.ended().await == TurnState::Done,
+                Err(error) => {
+                    let error = error.told();
+                    engine.audit(&caller, summary, format!("failed: {error}"));
+                    error.reply()
+                }
+            };
+            let ok = reply.notice == crate::model::Notice::Ok;
+            engine.reply(&caller.origin, reply).await;
+            ok
+        });
+        Ticket {
+            turn: None,
+            ended: async move {
+                match task.await {
+                    Ok(ok) => ok,
+                    Err(error) => {
+                        tracing::error!(%error, "a handler panicked");
+                        false
+                    }
+                }
+            }
+            .boxed(),
+        }
+    }
+
+    async fn reply(&self, to: &Origin, reply: Reply) {
+        if let Some(chat) = self.work().chat(to) {
+            chat.reply(to, reply).await;
+        }
+    }
+
+    /// Hands an entry to the store without waiting for it.
+    fn audit(&self, caller: &Caller, what: String, outcome: String) {
+        let entry = AuditEntry {
+            at: Timestamp::now(),
+            person: caller.person.clone(),
+            conversation: caller.origin.conversation.0.clone(),
+            what,
+            outcome,
+        };
+        let work = self.work().clone();
+        self.work().spawn(async move {
+            let _ = work.store().audit(entry).await.map_err(Error::told);
+        });
+    }
+
+    /// Nobody can answer on this surface any longer: its forms are void and its approvals denied.
+    pub async fn unattended(&self, surface: &str) {
+        self.cancel_forms(surface).await;
+        self.work().deny_unattended(surface).await;
+    }
+}
+
+/// How long a form waits for its answer.
+pub const FORM_LIFE: Duration = Duration::from_secs(15 * 60);

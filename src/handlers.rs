@@ -1,0 +1,80 @@
+//! What each command means. Takes only what was authorized; answers with neutral replies; knows no surface.
+
+mod approval;
+mod ask;
+mod audit;
+mod general;
+mod project;
+mod project_settings;
+mod secret;
+mod session;
+mod show;
+
+use gaggle_commands::{Command, ProjectCommand, ProjectSecretCommand, SecretCommand, SessionCommand};
+
+use crate::access::{Authorized, Policy};
+use crate::error::Result;
+use crate::model::{Form, Reply, Timestamp};
+use crate::work::{TurnTicket, Work};
+
+/// What handlers work with.
+pub struct Context {
+    pub work: Work,
+    pub policy: Policy,
+    pub about: About,
+}
+
+/// Facts about this program.
+#[derive(Debug, Clone)]
+pub struct About {
+    pub version: &'static str,
+    pub started: Timestamp,
+    /// The agent that projects run, for people: `the demo agent (no AI model)`.
+    pub agent: String,
+}
+
+#[derive(Debug)]
+pub enum Outcome {
+    Reply(Reply),
+    /// A message was taken; its turn shows what becomes of it.
+    Turn(TurnTicket),
+}
+
+/// Whether the command is accepted only once its turn is durable.
+pub fn opens_turn(command: &Command) -> bool {
+    matches!(command, Command::Ask(_) | Command::Session(SessionCommand::Retry { .. }))
+}
+
+/// What a command still needs before it can run.
+pub fn form(call: &Authorized) -> Result<Option<Form>> {
+    Ok(match &call.command {
+        Command::Project(ProjectCommand::Delete { yes: false, keep_files, .. }) => {
+            Some(show::confirm(project::delete_question(call.project()?, *keep_files)))
+        }
+        Command::Session(SessionCommand::Delete { yes: false, .. }) => Some(show::confirm(session::delete_question(call.session()?))),
+        Command::Project(ProjectCommand::Secret(ProjectSecretCommand::Set { key, .. })) => {
+            Some(secret::value_form(&key.0, &format!("the project `{}`", call.project()?.name)))
+        }
+        Command::Secret(SecretCommand::Set { key }) => Some(secret::value_form(&key.0, "all of your projects")),
+        _ => None,
+    })
+}
+
+pub async fn handle(context: &Context, call: Authorized) -> Result<Outcome> {
+    let reply = match &call.command {
+        Command::Ask(ask) => return ask::ask(context, &call, ask).await.map(Outcome::Turn),
+        Command::Session(SessionCommand::Retry { .. }) => return session::retry(context, &call).await.map(Outcome::Turn),
+        Command::Project(command) => project::handle(context, &call, command).await?,
+        Command::Session(command) => session::handle(context, &call, command).await?,
+        Command::Secret(command) => secret::handle(context, &call, command).await?,
+        Command::Approve(approve) => approval::approve(context, &call, approve).await?,
+        Command::Deny(deny) => approval::deny(context, &call, deny).await?,
+        Command::Approval(command) => approval::handle(context, &call, command).await?,
+        Command::Thread(thread) => general::thread(context, &call, thread).await?,
+        Command::Whoami => general::whoami(context, &call).await?,
+        Command::Status => general::status(context, &call).await?,
+        Command::Audit(audit) => audit::audit(context, &call, audit).await?,
+        Command::Help(help) => general::help(&call, help)?,
+    };
+    Ok(Outcome::Reply(reply))
+}

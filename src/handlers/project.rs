@@ -1,0 +1,269 @@
+//! `/project …`: the life of projects and who may use them.
+
+use gaggle_commands::{ProjectCommand, Role};
+use serde_json::Value;
+use tokio::time::{Duration, Instant};
+
+use super::{Context, project_settings, secret, show};
+use crate::access::Authorized;
+use crate::error::{Error, Result, refused};
+use crate::model::{PersonId, Progress, Project, ProjectId, Reply, Settings, Status, StepState, Timestamp};
+use crate::runtime::Feature;
+
+/// `--follow` ends by itself after this.
+const FOLLOW: Duration = Duration::from_secs(600);
+/// A reply longer than this gets the log as a file.
+const LONG: usize = 3_000;
+
+pub async fn handle(context: &Context, call: &Authorized, command: &ProjectCommand) -> Result<Reply> {
+    match command {
+        ProjectCommand::Create { name, settings } => create(context, call, name, settings).await,
+        ProjectCommand::List { all } => list(context, call, *all).await,
+        ProjectCommand::Show { .. } => show(context, call.project()?).await,
+        ProjectCommand::Rename { new_name, .. } => rename(context, call.project()?, new_name).await,
+        ProjectCommand::Update { settings, model, provider, mode, .. } => {
+            project_settings::update(context, call.project()?, settings, model.as_deref(), provider.as_deref(), *mode).await
+        }
+        ProjectCommand::Share { user, role, .. } => share(context, call, user, *role).await,
+        ProjectCommand::Unshare { user, .. } => unshare(context, call, user).await,
+        ProjectCommand::Activate { .. } => activate(context, call).await,
+        ProjectCommand::Deactivate { .. } => deactivate(context, call).await,
+        ProjectCommand::Restart { .. } => {
+            context.work.restart(&call.project()?.id, &call.caller.origin).await?;
+            running(context, &call.project()?.id, "was restarted").await
+        }
+        ProjectCommand::Delete { keep_files, .. } => delete(context, call, *keep_files).await,
+        ProjectCommand::Logs { tail, follow, .. } => logs(context, call, *tail as usize, *follow).await,
+        ProjectCommand::Secret(command) => secret::of_project(context, call, command).await,
+    }
+}
+
+async fn create(context: &Context, call: &Authorized, name: &str, settings: &gaggle_commands::ProjectSettings) -> Result<Reply> {
+    let settings = project_settings::checked(context, Settings::default(), settings)?;
+    let now = Timestamp::now();
+    let project = Project {
+        id: new_id()?,
+        owner: call.caller.person.clone(),
+        name: name.to_owned(),
+        status: Status::Inactive,
+        reason: None,
+        settings,
+        created: now,
+        used: now,
+        grants: Vec::new(),
+        keep_files: false,
+    };
+    let project = context.work.store().create_project(project).await?;
+    Ok(Reply::ok(format!(
+        "Created the project `{name}`. Start its agent with `/project activate {name}`, or just ask: `/ask {name} MESSAGE`."
+    ))
+    .with("projects", [show::project_data(context, &project).await?]))
+}
+
+async fn list(context: &Context, call: &Authorized, all: bool) -> Result<Reply> {
+    if all && !call.caller.is_admin() {
+        return refused("`--all` takes the role admin. Without it you see your own projects and those shared with you.");
+    }
+    let store = context.work.store();
+    let mut projects = if all { store.all_projects().await? } else { store.projects_of(&call.caller.person).await? };
+    projects.sort_by(|a, b| (&a.name, &a.owner).cmp(&(&b.name, &b.owner)));
+    if projects.is_empty() {
+        return Ok(Reply::ok("You have no projects yet. Create one with `/project create NAME`.").with("projects", [(); 0]));
+    }
+    let mut rows = vec!["| Project | Status | Sessions | Last used |".to_owned(), "|---|---|---|---|".to_owned()];
+    let mut data = Vec::new();
+    for project in &projects {
+        let facts = show::project_data(context, project).await?;
+        let name = if project.owner == call.caller.person { project.name.clone() } else { format!("{}/{}", project.owner.short(), project.name) };
+        rows.push(format!("| {name} | {} | {} | {} |", project.status.as_str(), facts["sessions"], show::ago(project.used)));
+        data.push(facts);
+    }
+    Ok(Reply::ok(rows.join("\n")).with("projects", data))
+}
+
+async fn show(context: &Context, project: &Project) -> Result<Reply> {
+    let facts = show::project_data(context, project).await?;
+    let mut lines = vec![format!("**{}** is {}", project.name, project.status.as_str())];
+    if let Some(reason) = &project.reason {
+        lines.push(format!("Reason: {reason}"));
+    }
+    let mut fact = |label: &str, value: &Value| match value {
+        Value::Null => {}
+        Value::String(text) => lines.push(format!("{label}: {text}")),
+        Value::Array(all) if all.is_empty() => {}
+        Value::Array(all) => {
+            let names: Vec<String> = all.iter().map(|v| v.as_str().map_or_else(|| format!("{} ({})", v["user"].as_str().unwrap_or("?"), v["role"].as_str().unwrap_or("?")), str::to_owned)).collect();
+            lines.push(format!("{label}: {}", names.join(", ")));
+        }
+        other => lines.push(format!("{label}: {other}")),
+    };
+    for (label, key) in [
+        ("Owner", "owner"), ("Endpoint", "endpoint"), ("Sessions", "sessions"), ("Repository", "repo"), ("CPU", "cpu"), ("Memory", "memory"),
+        ("Provider", "provider"), ("Model", "model"), ("Mode", "mode"), ("Environment", "env"), ("Shared with", "shared_with"),
+    ] {
+        fact(label, &facts[key]);
+    }
+    lines.push(format!("Created: {}; last used: {}", show::ago(project.created), show::ago(project.used)));
+    Ok(Reply::ok(lines.join("\n")).with("projects", [facts]))
+}
+
+async fn rename(context: &Context, project: &Project, name: &str) -> Result<Reply> {
+    let new = name.to_owned();
+    let changed = change(context, project, move |p| {
+        p.name = new;
+        Ok(())
+    })
+    .await?;
+    Ok(Reply::ok(format!("The project `{}` is now called `{name}`.", project.name)).with("projects", [show::project_data(context, &changed).await?]))
+}
+
+/// A person as somebody on the same surface calls them.
+fn person(call: &Authorized, name: &str) -> PersonId {
+    match name.contains(':') {
+        true => PersonId(name.to_owned()),
+        false => PersonId(format!("{}:{name}", call.caller.origin.actor.surface)),
+    }
+}
+
+async fn share(context: &Context, call: &Authorized, user: &str, role: Role) -> Result<Reply> {
+    let project = call.project()?;
+    let who = person(call, user);
+    if who == project.owner {
+        return refused(format!("`{}` owns this project already.", who.short()));
+    }
+    let shared = who.clone();
+    let changed = change(context, project, move |p| {
+        p.grants.retain(|(person, _)| *person != shared);
+        p.grants.push((shared, role));
+        Ok(())
+    })
+    .await?;
+    Ok(Reply::ok(format!("`{}` may now use the project `{}` as {role}.", who.short(), project.name))
+        .with("projects", [show::project_data(context, &changed).await?]))
+}
+
+async fn unshare(context: &Context, call: &Authorized, user: &str) -> Result<Reply> {
+    let project = call.project()?;
+    let who = person(call, user);
+    let name = who.short().to_owned();
+    let changed = change(context, project, move |p| {
+        let before = p.grants.len();
+        p.grants.retain(|(person, _)| *person != who);
+        if p.grants.len() == before {
+            return refused(format!("The project is not shared with `{}`.", who.short()));
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(Reply::ok(format!("`{name}` can no longer use the project `{}`.", project.name))
+        .with("projects", [show::project_data(context, &changed).await?]))
+}
+
+async fn change(context: &Context, project: &Project, change: impl FnOnce(&mut Project) -> Result<()> + Send + 'static) -> Result<Project> {
+    match context.work.store().change_project(&project.id, change).await? {
+        Some(changed) => Ok(changed),
+        None => refused("The project was deleted in the meantime."),
+    }
+}
+
+async fn activate(context: &Context, call: &Authorized) -> Result<Reply> {
+    let project = call.project()?;
+    let already = project.status == Status::Active && context.work.runtime().endpoint(&project.id).await.is_some();
+    context.work.activate(&project.id, &call.caller.origin).await?;
+    running(context, &project.id, if already { "is active already" } else { "is active" }).await
+}
+
+/// Says that a project runs, with where.
+async fn running(context: &Context, id: &ProjectId, what: &str) -> Result<Reply> {
+    let Some(project) = context.work.store().project(id).await? else { return refused("The project was deleted in the meantime.") };
+    let facts = show::project_data(context, &project).await?;
+    let endpoint = facts["endpoint"].as_str().map(|e| format!(" at {e}")).unwrap_or_default();
+    Ok(Reply::ok(format!("The project `{}` {what}{endpoint}. Ask it something: `/ask {0} MESSAGE`.", project.name)).with("projects", [facts]))
+}
+
+async fn deactivate(context: &Context, call: &Authorized) -> Result<Reply> {
+    let id = &call.project()?.id;
+    let already = call.project()?.status == Status::Inactive;
+    context.work.deactivate(id, &call.caller.origin).await?;
+    let Some(project) = context.work.store().project(id).await? else { return refused("The project was deleted in the meantime.") };
+    let what = if already { "is inactive already" } else { "is inactive now; its files and sessions stay" };
+    Ok(Reply::ok(format!("The project `{}` {what}.", project.name)).with("projects", [show::project_data(context, &project).await?]))
+}
+
+pub fn delete_question(project: &Project, keep_files: bool) -> String {
+    let what = if keep_files { "its sessions go; its folder stays" } else { "its files and sessions go, for good" };
+    format!("Delete the project `{}`? Its agent is ended and {what}.", project.name)
+}
+
+async fn delete(context: &Context, call: &Authorized, keep_files: bool) -> Result<Reply> {
+    let project = call.project()?;
+    let folder = context.work.runtime().workdir(&project.id);
+    context.work.delete(&project.id, keep_files, &call.caller.origin).await?;
+    let kept = if keep_files { format!(" Its files are still in `{folder}`.") } else { String::new() };
+    Ok(Reply::ok(format!("Deleted the project `{}`.{kept}", project.name)).with("projects", [(); 0]))
+}
+
+async fn logs(context: &Context, call: &Authorized, tail: usize, follow: bool) -> Result<Reply> {
+    let project = call.project()?;
+    let work = &context.work;
+    work.runtime().supports(Feature::Logs)?;
+    let mut lines = work.runtime().logs(&project.id, tail, follow).await?;
+    let mut all: Vec<String> = Vec::new();
+    let end = Instant::now() + FOLLOW;
+    if follow {
+        let mut shown = 0usize;
+        loop {
+            let attended = work.chat(&call.caller.origin).is_some_and(|c| c.attended());
+            tokio::select! {
+                line = lines.recv() => match line {
+                    None => break,
+                    Some(line) => {
+                        shown += 1;
+                        if let Some(chat) = work.chat(&call.caller.origin) {
+                            let step = Progress { step: "log".into(), state: StepState::Running, text: line };
+                            chat.progress(&call.caller.origin, step).await;
+                        }
+                    }
+                },
+                () = tokio::time::sleep_until(end) => break,
+                () = work.stopping().cancelled() => break,
+                // What is there already is shown; nobody waits for more.
+                () = tokio::time::sleep(Duration::from_millis(500)), if !attended => break,
+            }
+        }
+        return Ok(Reply::ok(format!("Stopped following the log of `{}` after {}.", project.name, show::count(shown, "line"))));
+    }
+    while let Some(line) = lines.recv().await {
+        all.push(line);
+    }
+    if all.is_empty() {
+        return Ok(Reply::ok(format!("The log of `{}` is empty.", project.name)).with("lines", all));
+    }
+    let text = all.join("\n");
+    let reply = if text.len() > LONG {
+        Reply::ok(format!("The last {} of the log of `{}` are in the file.", show::count(all.len(), "line"), project.name))
+            .file(format!("{}.log", project.name), text.clone().into_bytes())
+    } else {
+        let fence = fence(&text);
+        Reply::ok(format!("{fence}\n{text}\n{fence}"))
+    };
+    Ok(reply.with("lines", all))
+}
+
+/// A code fence that the text does not contain.
+fn fence(text: &str) -> String {
+    let mut fence = "```".to_owned();
+    while text.contains(&fence) {
+        fence.push('`');
+    }
+    fence
+}
+
+/// Ten letters and digits, a letter first.
+fn new_id() -> Result<ProjectId> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).map_err(|e| Error::Broken(anyhow::anyhow!("no randomness: {e}")))?;
+    let id = bytes.iter().enumerate().map(|(at, b)| char::from(LETTERS[usize::from(*b) % if at == 0 { 24 } else { 32 }])).collect();
+    Ok(ProjectId(id))
+}

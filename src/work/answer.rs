@@ -1,0 +1,368 @@
+//! One turn from its start to its last state.
+//!
+//! Invariants: the prompt is recorded before it is sent, so that no message is sent twice; the last state is durable before it is
+//! shown; text only grows.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant as Clock, sleep_until};
+
+use super::Work;
+use super::turns::Job;
+use crate::agent::{Agent, AgentEvent, Failure, Run};
+use crate::error::{Error, Result};
+use crate::model::{
+    Answer, ApprovalId, ApprovalState, Content, Project, PromptRef, Session, Status, Timestamp, ToolLine, ToolState, Turn, TurnState,
+    Usage, clip,
+};
+
+/// How often the text of an open turn is kept.
+const KEEP_EVERY: Duration = Duration::from_millis(500);
+/// How long an agent may take to confirm that it stopped, before the turn is closed without it.
+const STOP_GRACE: Duration = Duration::from_millis(800);
+/// How long a resumed prompt that was never confirmed may stay silent before it counts as never sent.
+const UNCONFIRMED: Duration = Duration::from_secs(3);
+
+/// A last state with its reason.
+struct End {
+    state: TurnState,
+    reason: Option<String>,
+    usage: Option<Usage>,
+}
+
+impl End {
+    fn new(state: TurnState, reason: impl Into<String>) -> Self {
+        Self { state, reason: Some(reason.into()), usage: None }
+    }
+
+    fn stopped() -> Self {
+        Self { state: TurnState::Stopped, reason: None, usage: None }
+    }
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Failed(reason) => Self::new(TurnState::Failed, reason),
+            Failure::Interrupted(reason) => Self::new(TurnState::Interrupted, reason),
+        }
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        Self::new(TurnState::Failed, error.told().to_string())
+    }
+}
+
+/// What is remembered while a run is read.
+struct Reading<'a> {
+    job: &'a Job,
+    agent: &'a dyn Agent,
+    prompt: PromptRef,
+    /// Bytes of the text that are durable.
+    kept: usize,
+    /// A resumed run: its text is put together at its end, since a piece may be missing in between.
+    resumed: Option<String>,
+    started: Vec<(String, Instant)>,
+}
+
+impl Work {
+    pub(super) async fn answer(&self, job: &Job) {
+        let prompt = job.live.read(|t| t.prompt.clone());
+        let result = match prompt {
+            None => self.answer_new(job).await,
+            Some(prompt) => self.answer_again(job, prompt).await,
+        };
+        let end = result.unwrap_or_else(|end| end);
+        self.finish(job, end).await;
+    }
+
+    async fn answer_new(&self, job: &Job) -> Result<End, End> {
+        let Some(_places) = self.place(job).await else { return Ok(End::stopped()) };
+        let (project, session, agent) = tokio::select! {
+            ready = self.ready(job) => ready?,
+            () = job.cancel.cancelled() => return Ok(End::stopped()),
+        };
+        let opened = tokio::select! {
+            opened = agent.open(session.agent_session.as_deref()) => opened?,
+            () = job.cancel.cancelled() => return Ok(End::stopped()),
+        };
+        if opened.forgotten {
+            let note = "The agent no longer had this thread's history, so it answers without it.";
+            job.live.change(|t| t.notes.push(note.into()));
+        }
+        let (id, text) = job.live.read(|t| (t.id, t.message.text.clone()));
+        let mut prompt = agent.prompt_ref(&opened.id, &format!("turn-{}", id.0));
+        let started = Timestamp::now();
+        self.store().send_turn(id, prompt.clone(), started).await?;
+        job.live.change(|t| {
+            t.state = TurnState::Working;
+            t.reason = None;
+            t.started = Some(started);
+        });
+        let run = agent.prompt(&prompt, &[Content::Text(text)]).await?;
+        prompt.sent = true;
+        let work = self.clone();
+        self.spawn(async move {
+            if let Err(error) = work.store().confirm_turn(id).await {
+                let _ = error.told();
+            }
+        });
+        let reading = Reading { job, agent: &*agent, prompt, kept: 0, resumed: None, started: Vec::new() };
+        let end = self.read_run(reading, run).await;
+        let _ = self.store().touch_project(&project.id).await.map_err(Error::told);
+        Ok(end)
+    }
+
+    /// Picks up a run that an earlier program started.
+    async fn answer_again(&self, job: &Job, prompt: PromptRef) -> Result<End, End> {
+        let Some(_places) = self.place(job).await else { return Ok(End::stopped()) };
+        let lost = || End::new(TurnState::Interrupted, "Gaggle ended in the middle of this answer. Ask again with `/session retry`.");
+        let (project, _) = self.project_and_session(job).await?;
+        if project.status != Status::Active {
+            return Ok(lost());
+        }
+        let agent = self.agent(&project).await.map_err(|_| lost())?;
+        let Some(run) = agent.resume(&prompt).await.ok().flatten() else { return Ok(lost()) };
+        job.live.change(|t| {
+            t.state = TurnState::Working;
+            t.reason = None;
+        });
+        self.reopen_approvals(job).await?;
+        let kept = job.live.read(|t| t.text.len());
+        let session = prompt.session.clone();
+        let reading = Reading { job, agent: &*agent, prompt, kept, resumed: Some(String::new()), started: Vec::new() };
+        let end = self.read_run(reading, run).await;
+        if end.state != TurnState::Done {
+            return Ok(end);
+        }
+        // What was read before the restart and not kept is missing here: the agent's own record has the whole.
+        let seen = job.live.read(|t| t.text.clone());
+        match agent.last_answer(&session).await {
+            Ok(Some(whole)) if whole.starts_with(&seen) => {
+                job.live.change(|t| t.text = whole);
+                Ok(end)
+            }
+            _ => Ok(lost()),
+        }
+    }
+
+    /// The project, active; its agent, connected.
+    async fn ready(&self, job: &Job) -> Result<(Project, Session, std::sync::Arc<dyn Agent>), End> {
+        let (mut project, session) = self.project_and_session(job).await?;
+        if project.status != Status::Active || self.runtime().endpoint(&project.id).await.is_none() {
+            let origin = job.live.change(|t| {
+                t.reason = Some(format!("starting the project `{}`", project.name));
+                t.origin.clone()
+            });
+            self.activate(&project.id, &origin).await?;
+            (project, _) = self.project_and_session(job).await?;
+        }
+        let agent = self.agent(&project).await?;
+        Ok((project, session, agent))
+    }
+
+    async fn project_and_session(&self, job: &Job) -> Result<(Project, Session), End> {
+        let gone = || End::new(TurnState::Interrupted, "The project or the session of this message is gone.");
+        let project = self.store().project(&job.project).await?.ok_or_else(gone)?;
+        let session = self.store().session(job.session).await?.ok_or_else(gone)?;
+        Ok((project, session))
+    }
+
+    async fn read_run(&self, mut reading: Reading<'_>, mut run: Run) -> End {
+        let job = reading.job;
+        let decisions = job.decided.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut decisions = decisions.unwrap_or_else(|| mpsc::channel(1).1);
+        let mut keep_at = Clock::now() + KEEP_EVERY;
+        let mut give_up: Option<Clock> = None;
+        let unconfirmed = (reading.resumed.is_some() && !reading.prompt.sent).then(|| Clock::now() + UNCONFIRMED);
+        let mut heard = false;
+        loop {
+            let expiry = job.live.read(next_expiry);
+            tokio::select! {
+                biased;
+                event = run.events.recv() => {
+                    heard = true;
+                    match event {
+                        None => return End::new(TurnState::Interrupted, "The connection to the agent broke. Ask again with `/session retry`."),
+                        Some(event) => {
+                            if let Some(end) = self.take(&mut reading, event).await {
+                                return end;
+                            }
+                        }
+                    }
+                }
+                Some((id, answer)) = decisions.recv() => self.pass_on(&reading, id, answer).await,
+                () = job.cancel.cancelled(), if give_up.is_none() => {
+                    give_up = Some(Clock::now() + STOP_GRACE);
+                    self.void_approvals(&reading).await;
+                    let cancel = tokio::time::timeout(STOP_GRACE, reading.agent.cancel(&reading.prompt.session));
+                    if let Ok(Err(error)) = cancel.await {
+                        tracing::info!(%error, "the agent could not be told to stop");
+                    }
+                }
+                () = sleep_until(give_up.unwrap_or(keep_at)), if give_up.is_some() => return End::stopped(),
+                () = sleep_until(unconfirmed.unwrap_or(keep_at)), if unconfirmed.is_some() && !heard => {
+                    let _ = reading.agent.cancel(&reading.prompt.session).await;
+                    return End::new(
+                        TurnState::Interrupted,
+                        "Gaggle ended while it sent this message, so the agent may not have got it. Ask again with `/session retry`.",
+                    );
+                }
+                () = sleep_until(expiry.map_or(keep_at, |(_, at)| at)), if expiry.is_some() => {
+                    if let Some((id, _)) = expiry {
+                        self.expire(id).await;
+                    }
+                }
+                () = sleep_until(keep_at) => {
+                    self.keep(&mut reading);
+                    keep_at = Clock::now() + KEEP_EVERY;
+                }
+            }
+        }
+    }
+
+    /// Folds one event into the turn. `Some`: it was the last one.
+    async fn take(&self, reading: &mut Reading<'_>, event: AgentEvent) -> Option<End> {
+        let live = &reading.job.live;
+        match event {
+            AgentEvent::Text(text) => match &mut reading.resumed {
+                Some(held) => held.push_str(&text),
+                None => live.change(|t| t.text.push_str(&text)),
+            },
+            AgentEvent::Thought(_) => {}
+            AgentEvent::ToolStarted { id, tool, title, .. } => {
+                reading.started.push((id.clone(), Instant::now()));
+                live.change(|t| {
+                    if !t.tools.iter().any(|l| l.id == id) {
+                        let at = t.text.len();
+                        t.tools.push(ToolLine { id, tool, title: clip(&title, 200), state: ToolState::Running, took: None, at });
+                    }
+                });
+            }
+            AgentEvent::ToolEnded { id, ok, .. } => {
+                let took = reading.started.iter().find(|(s, _)| *s == id).map(|(_, at)| at.elapsed().as_millis() as u64);
+                live.change(|t| {
+                    if let Some(line) = t.tools.iter_mut().find(|l| l.id == id) {
+                        line.state = if ok { ToolState::Done } else { ToolState::Failed };
+                        line.took = took;
+                    }
+                });
+            }
+            AgentEvent::ApprovalWanted { request, tool, title, arguments, .. } => {
+                if let Err(error) = self.want_approval(reading.job, request, tool, title, arguments).await {
+                    return Some(error.into());
+                }
+            }
+            AgentEvent::Usage(usage) => live.change(|t| t.usage = Some(usage)),
+            AgentEvent::Title(title) => {
+                let session = reading.job.session;
+                let work = self.clone();
+                self.spawn(async move {
+                    let title = clip(&title, 100);
+                    let changed = work.store().change_session(session, |s| {
+                        if !s.renamed && !title.is_empty() {
+                            s.title = title;
+                        }
+                    });
+                    let _ = changed.await.map_err(Error::told);
+                });
+            }
+            AgentEvent::Notice(note) => live.change(|t| t.notes.push(note)),
+            AgentEvent::Done { cancelled: true, .. } if reading.job.cancel.is_cancelled() => return Some(End::stopped()),
+            AgentEvent::Done { cancelled: true, .. } => {
+                return Some(End::new(TurnState::Interrupted, "The agent stopped this answer by itself. Ask again with `/session retry`."));
+            }
+            AgentEvent::Done { usage, .. } => return Some(End { state: TurnState::Done, reason: None, usage }),
+            AgentEvent::Failed(failure) => return Some(failure.into()),
+        }
+        None
+    }
+
+    /// Hands the text that came since to the store, without waiting for it.
+    fn keep(&self, reading: &mut Reading<'_>) {
+        let from = reading.kept;
+        let Some((id, piece)) = reading.job.live.read(|t| (t.text.len() > from).then(|| (t.id, t.text[from..].to_owned()))) else { return };
+        reading.kept += piece.len();
+        let work = self.clone();
+        self.spawn(async move {
+            let _ = work.store().keep_text(id, from as u64, piece).await.map_err(Error::told);
+        });
+    }
+
+    async fn pass_on(&self, reading: &Reading<'_>, id: ApprovalId, answer: Answer) {
+        let Some(request) = reading.job.live.read(|t| t.approvals.iter().find(|a| a.id == id).map(|a| a.request.clone())) else { return };
+        if let Err(error) = reading.agent.answer(&reading.prompt.session, &request, answer).await {
+            tracing::warn!(%error, approval = %id, "an answer did not reach the agent");
+        }
+    }
+
+    async fn void_approvals(&self, reading: &Reading<'_>) {
+        let open: Vec<_> = reading.job.live.read(|t| {
+            t.approvals.iter().filter(|a| a.state == ApprovalState::Open).map(|a| (a.id, a.request.clone())).collect()
+        });
+        for (id, request) in open {
+            let _ = self.store().decide(id, ApprovalState::Void, None, Some("the turn was stopped".into())).await.map_err(Error::told);
+            let _ = reading.agent.answer(&reading.prompt.session, &request, Answer::Cancelled).await;
+        }
+    }
+
+    async fn finish(&self, job: &Job, end: End) {
+        let why = job.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (state, reason) = match why {
+            Some((state, reason)) if end.state != TurnState::Done => (state, Some(reason)),
+            _ => (end.state, end.reason),
+        };
+        if let Some(usage) = end.usage {
+            job.live.change(|t| t.usage = Some(usage));
+        }
+        self.close(job, state, reason).await;
+    }
+
+    /// Makes the last state durable, then shows it.
+    pub(super) async fn close(&self, job: &Job, state: TurnState, reason: Option<String>) {
+        let why = job.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (state, reason) = match why {
+            Some((why, text)) if state == TurnState::Stopped => (why, Some(text)),
+            _ => (state, reason),
+        };
+        let last = job.live.read(|turn| {
+            let mut last: Turn = turn.clone();
+            last.state = state;
+            last.reason = reason;
+            last.ended = Some(Timestamp::now());
+            last.prompt = None;
+            for line in &mut last.tools {
+                if line.state == ToolState::Running {
+                    line.state = ToolState::Unknown;
+                }
+            }
+            last
+        });
+        let open: Vec<ApprovalId> = last.approvals.iter().filter(|a| a.state == ApprovalState::Open).map(|a| a.id).collect();
+        for id in open {
+            let _ = self.store().decide(id, ApprovalState::Void, None, Some("its turn ended".into())).await.map_err(Error::told);
+        }
+        if let Err(error) = self.store().close_turn(last.clone()).await {
+            let _ = error.told();
+        }
+        job.live.change(|t| {
+            *t = last;
+            for approval in t.approvals.iter_mut().filter(|a| a.state == ApprovalState::Open) {
+                approval.state = ApprovalState::Void;
+            }
+        });
+        job.ended.send_replace(Some(state));
+    }
+}
+
+/// The open approval that expires first.
+fn next_expiry(turn: &Turn) -> Option<(ApprovalId, Clock)> {
+    let first = turn.approvals.iter().filter(|a| a.state == ApprovalState::Open).min_by_key(|a| a.expires)?;
+    let left = Timestamp::now().duration_until(first.expires);
+    let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
+    Some((first.id, Clock::now() + left))
+}

@@ -1,0 +1,272 @@
+//! The life cycle of projects. Two who ask for the same at once join one run; what differs waits for its turn.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::Work;
+use crate::error::{Error, Result, refused};
+use crate::model::{Origin, Progress, Project, ProjectId, Status, StepState, Timestamp};
+use crate::runtime::RuntimeEvent;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Activate,
+    Deactivate,
+    Restart,
+    Delete { keep_files: bool },
+}
+
+pub struct Life {
+    runs: Mutex<HashMap<ProjectId, Arc<Run>>>,
+    places: Arc<Semaphore>,
+}
+
+struct Run {
+    kind: Kind,
+    steps: watch::Sender<Vec<Progress>>,
+    ended: watch::Sender<Option<Result<(), Told>>>,
+}
+
+/// An error that several people are told.
+#[derive(Debug, Clone)]
+enum Told {
+    Refused(String),
+    Failed(String),
+}
+
+impl Life {
+    pub fn new(at_once: usize) -> Self {
+        Self { runs: Mutex::default(), places: Arc::new(Semaphore::new(at_once)) }
+    }
+
+    fn of(&self, project: &ProjectId) -> Option<Arc<Run>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(project).cloned()
+    }
+}
+
+impl Work {
+    /// Starts the project's agent unless it runs, with the steps shown to `to`.
+    pub async fn activate(&self, project: &ProjectId, to: &Origin) -> Result<()> {
+        self.life(project, Kind::Activate, to).await
+    }
+
+    pub async fn deactivate(&self, project: &ProjectId, to: &Origin) -> Result<()> {
+        self.life(project, Kind::Deactivate, to).await
+    }
+
+    pub async fn restart(&self, project: &ProjectId, to: &Origin) -> Result<()> {
+        self.life(project, Kind::Restart, to).await
+    }
+
+    pub async fn delete(&self, project: &ProjectId, keep_files: bool, to: &Origin) -> Result<()> {
+        self.life(project, Kind::Delete { keep_files }, to).await
+    }
+
+    async fn life(&self, project: &ProjectId, kind: Kind, to: &Origin) -> Result<()> {
+        loop {
+            let run = {
+                let mut runs = self.0.life.runs.lock().unwrap_or_else(PoisonError::into_inner);
+                match runs.get(project) {
+                    Some(run) => run.clone(),
+                    None => {
+                        let run = Arc::new(Run { kind, steps: watch::Sender::new(Vec::new()), ended: watch::Sender::new(None) });
+                        runs.insert(project.clone(), run.clone());
+                        self.start(project.clone(), run.clone());
+                        run
+                    }
+                }
+            };
+            if run.kind == kind {
+                return self.follow(&run, to).await;
+            }
+            if matches!(run.kind, Kind::Delete { .. }) {
+                return refused("This project is being deleted.");
+            }
+            let mut ended = run.ended.subscribe();
+            let _ = ended.wait_for(Option::is_some).await;
+        }
+    }
+
+    /// Shows a run's steps, also those that are past, and returns how it ended.
+    async fn follow(&self, run: &Run, to: &Origin) -> Result<()> {
+        let (mut steps, mut ended) = (run.steps.subscribe(), run.ended.subscribe());
+        let mut shown = 0;
+        loop {
+            let result = ended.borrow_and_update().clone();
+            let new: Vec<Progress> = steps.borrow_and_update()[shown..].to_vec();
+            shown += new.len();
+            for step in new {
+                self.progress(to, step).await;
+            }
+            match result {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(Told::Refused(text))) => return Err(Error::Refused(text)),
+                Some(Err(Told::Failed(text))) => return Err(Error::Failed(text)),
+                None => {
+                    tokio::select! {
+                        _ = steps.changed() => {}
+                        _ = ended.changed() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&self, project: ProjectId, run: Arc<Run>) {
+        let work = self.clone();
+        self.spawn(async move {
+            let (sender, mut steps) = mpsc::channel::<Progress>(32);
+            let shown = run.clone();
+            let forward = async move {
+                while let Some(step) = steps.recv().await {
+                    shown.steps.send_modify(|all| all.push(step));
+                }
+            };
+            // A panic in a run must not leave its project locked for ever.
+            let body = tokio::spawn({
+                let (work, project, kind) = (work.clone(), project.clone(), run.kind);
+                async move { work.execute(&project, kind, sender).await }
+            });
+            let (result, ()) = tokio::join!(body, forward);
+            let result = result.unwrap_or_else(|e| Err(Error::Broken(e.into())));
+            work.0.life.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&project);
+            run.ended.send_replace(Some(result.map_err(|e| match e.told() {
+                Error::Refused(text) => Told::Refused(text),
+                Error::Failed(text) => Told::Failed(text),
+                Error::Broken(e) => Told::Failed(e.to_string()),
+            })));
+        });
+    }
+
+    async fn execute(&self, id: &ProjectId, kind: Kind, steps: mpsc::Sender<Progress>) -> Result<()> {
+        let Some(project) = self.0.store.project(id).await? else {
+            return refused("This project is gone.");
+        };
+        match kind {
+            Kind::Activate => self.bring_up(&project, steps).await,
+            Kind::Deactivate => self.bring_down(&project, steps).await,
+            Kind::Restart => {
+                self.bring_down(&project, steps.clone()).await?;
+                self.bring_up(&Project { status: Status::Inactive, ..project }, steps).await
+            }
+            Kind::Delete { keep_files } => self.remove(&project, keep_files, steps).await,
+        }
+    }
+
+    async fn bring_up(&self, project: &Project, steps: mpsc::Sender<Progress>) -> Result<()> {
+        if project.status == Status::Deleting {
+            return refused("This project is being deleted.");
+        }
+        if project.status == Status::Active && self.0.runtime.endpoint(&project.id).await.is_some() {
+            return Ok(());
+        }
+        let places = &self.0.life.places;
+        let _place = match places.try_acquire() {
+            Ok(place) => place,
+            Err(_) => {
+                step(&steps, "queue", StepState::Running, "waiting: other projects are starting").await;
+                let place = places.acquire().await.map_err(|e| Error::Broken(e.into()))?;
+                step(&steps, "queue", StepState::Done, "it is this project's turn").await;
+                place
+            }
+        };
+        let launch = self.launch(project).await?;
+        self.set_status(&project.id, Status::Activating, None).await?;
+        let result = self.0.runtime.activate(launch, steps).await;
+        match result {
+            Ok(_) => self.set_status(&project.id, Status::Active, None).await,
+            Err(error) => {
+                let error = error.told();
+                self.set_status(&project.id, Status::Failed, Some(error.to_string())).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn bring_down(&self, project: &Project, steps: mpsc::Sender<Progress>) -> Result<()> {
+        if project.status == Status::Inactive && self.0.runtime.endpoint(&project.id).await.is_none() {
+            return Ok(());
+        }
+        self.set_status(&project.id, Status::Deactivating, None).await?;
+        self.end_turns(&project.id, "the project was deactivated").await;
+        self.0.agents.close(&project.id).await;
+        match self.0.runtime.deactivate(&project.id, steps).await {
+            Ok(()) => self.set_status(&project.id, Status::Inactive, None).await,
+            Err(error) => {
+                let error = error.told();
+                self.set_status(&project.id, Status::Failed, Some(error.to_string())).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn remove(&self, project: &Project, keep_files: bool, steps: mpsc::Sender<Progress>) -> Result<()> {
+        self.0
+            .store
+            .change_project(&project.id, move |p| {
+                p.status = Status::Deleting;
+                p.keep_files = keep_files;
+                Ok(())
+            })
+            .await?;
+        self.end_turns(&project.id, "the project was deleted").await;
+        self.0.agents.close(&project.id).await;
+        self.0.runtime.delete(&project.id, keep_files, steps).await?;
+        self.0.store.remove_project(&project.id).await
+    }
+
+    pub(super) async fn set_status(&self, id: &ProjectId, status: Status, reason: Option<String>) -> Result<()> {
+        self.0
+            .store
+            .change_project(id, move |p| {
+                p.status = status;
+                p.reason = reason;
+                if matches!(status, Status::Active | Status::Inactive) {
+                    p.used = Timestamp::now();
+                }
+                Ok(())
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Goes on with a deletion that an earlier program did not end.
+    pub(super) fn resume_delete(&self, project: &Project) {
+        let kind = Kind::Delete { keep_files: project.keep_files };
+        let mut runs = self.0.life.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = Arc::new(Run { kind, steps: watch::Sender::new(Vec::new()), ended: watch::Sender::new(None) });
+        runs.insert(project.id.clone(), run.clone());
+        self.start(project.id.clone(), run);
+    }
+
+    /// Keeps statuses true to what happens by itself.
+    pub(super) fn watch_runtime(&self) {
+        let Some(mut events) = self.0.runtime.events() else { return };
+        let work = self.clone();
+        tokio::spawn(async move {
+            while let Some(event) = events.recv().await {
+                let (id, status, reason) = match event {
+                    RuntimeEvent::Crashed { project, reason } => (project, Status::Activating, Some(reason)),
+                    RuntimeEvent::Restarted { project, .. } => (project, Status::Active, None),
+                    RuntimeEvent::Failed { project, reason } => (project, Status::Failed, Some(reason)),
+                };
+                tracing::warn!(project = %id, status = status.as_str(), reason, "an agent changed by itself");
+                if status != Status::Active {
+                    work.0.agents.drop_connection(&id).await;
+                }
+                // A run that is under way says itself what becomes of the project.
+                if work.0.life.of(&id).is_none()
+                    && let Err(error) = work.set_status(&id, status, reason).await
+                {
+                    let _ = error.told();
+                }
+            }
+        });
+    }
+}
+
+async fn step(steps: &mpsc::Sender<Progress>, name: &str, state: StepState, text: &str) {
+    let _ = steps.send(Progress { step: name.into(), state, text: text.into() }).await;
+}

@@ -1,0 +1,312 @@
+//! Turns from their message to their queue: one at a time in a session, in order, within the limits.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Work;
+use crate::chat::LiveTurn;
+use crate::error::{Error, Result, refused};
+use crate::model::{Answer, ApprovalId, Message, Origin, PersonId, Project, ProjectId, Session, SessionId, Turn, TurnId, TurnState};
+
+pub struct Turns {
+    state: Mutex<State>,
+    places: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct State {
+    queues: HashMap<SessionId, Queue>,
+    open: BTreeMap<TurnId, Job>,
+    people: HashMap<PersonId, Arc<Semaphore>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<TurnId>,
+    /// Accepted but not yet kept.
+    coming: usize,
+    running: Option<TurnId>,
+}
+
+/// A turn that is not at its end.
+#[derive(Clone)]
+pub struct Job {
+    pub live: LiveTurn,
+    pub project: ProjectId,
+    pub session: SessionId,
+    pub cancel: CancellationToken,
+    /// Why it is being cancelled, if not because somebody asked to stop it.
+    pub why: Arc<Mutex<Option<(TurnState, String)>>>,
+    pub decisions: mpsc::Sender<(ApprovalId, Answer)>,
+    pub decided: Arc<Mutex<Option<mpsc::Receiver<(ApprovalId, Answer)>>>>,
+    pub ended: watch::Sender<Option<TurnState>>,
+}
+
+/// A message that will be answered.
+#[derive(Debug)]
+pub struct TurnTicket {
+    pub turn: TurnId,
+    ended: watch::Receiver<Option<TurnState>>,
+}
+
+impl TurnTicket {
+    /// The turn's last state, once that is durable and shown.
+    pub async fn ended(mut self) -> TurnState {
+        match self.ended.wait_for(Option::is_some).await {
+            Ok(state) => state.unwrap_or(TurnState::Interrupted),
+            Err(_) => TurnState::Interrupted,
+        }
+    }
+}
+
+impl Turns {
+    pub fn new(at_once: usize) -> Self {
+        Self { state: Mutex::default(), places: Arc::new(Semaphore::new(at_once)) }
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn job(&self, turn: TurnId) -> Option<Job> {
+        self.with(|s| s.open.get(&turn).cloned())
+    }
+
+    fn jobs(&self, keep: impl Fn(&Job) -> bool) -> Vec<(TurnId, Job)> {
+        self.with(|s| s.open.iter().filter(|(_, j)| keep(j)).map(|(id, j)| (*id, j.clone())).collect())
+    }
+}
+
+impl Work {
+    /// Opens a thread with a new session and puts its first message into it.
+    pub async fn ask(&self, project: &Project, person: &PersonId, origin: Origin, text: String) -> Result<TurnTicket> {
+        let title = crate::model::clip(&text, 60);
+        let own = match self.chat(&origin) {
+            Some(chat) => chat.open_thread(&origin, &title).await?,
+            None => None,
+        };
+        let thread = match own {
+            Some(thread) => thread,
+            None => self.0.store.number_thread(&origin.conversation).await?,
+        };
+        let session = self.0.store.create_session(&project.id, person, title, &thread).await?;
+        self.say(&session, person, origin, text).await
+    }
+
+    /// Puts a message into a session's queue. Refused if that is full.
+    pub async fn say(&self, session: &Session, person: &PersonId, origin: Origin, text: String) -> Result<TurnTicket> {
+        let (id, most) = (session.id, self.0.limits.queue);
+        if self.0.stopping.is_cancelled() {
+            return refused("Gaggle is being stopped. Ask again once it is back.");
+        }
+        let place = self.0.turns.with(|s| {
+            let queue = s.queues.entry(id).or_default();
+            let free = queue.waiting.len() + queue.coming < most + usize::from(queue.running.is_none());
+            queue.coming += usize::from(free);
+            free
+        });
+        if !place {
+            return refused(format!("{most} messages are waiting in this thread already. Wait for an answer, or stop it with `/session stop`."));
+        }
+        let kept = self.0.store.create_turn(session, origin, Message { author: person.clone(), text }).await;
+        self.0.turns.with(|s| {
+            if let Some(queue) = s.queues.get_mut(&id) {
+                queue.coming -= 1;
+            }
+        });
+        match kept {
+            Ok(turn) => Ok(self.enqueue(turn)),
+            Err(error) => {
+                self.next(id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Shows a kept turn and has it answered when its time comes.
+    pub(super) fn enqueue(&self, mut turn: Turn) -> TurnTicket {
+        let (id, session, project) = (turn.id, turn.session, turn.project.clone());
+        let behind = self.0.turns.with(|s| s.queues.get(&session).map_or(0, |q| q.waiting.len() + usize::from(q.running.is_some())));
+        if behind > 0 {
+            turn.reason = Some(match behind {
+                1 => "waiting for the answer before it".to_owned(),
+                n => format!("waiting for the {n} answers before it"),
+            });
+        }
+        let origin = turn.origin.clone();
+        let live = LiveTurn::new(turn);
+        let (decisions, decided) = mpsc::channel(16);
+        let job = Job {
+            live: live.clone(),
+            project,
+            session,
+            cancel: CancellationToken::new(),
+            why: Arc::default(),
+            decisions,
+            decided: Arc::new(Mutex::new(Some(decided))),
+            ended: watch::Sender::new(None),
+        };
+        let ticket = TurnTicket { turn: id, ended: job.ended.subscribe() };
+        self.0.turns.with(|s| {
+            s.open.insert(id, job);
+            let queue = s.queues.entry(session).or_default();
+            let at = queue.waiting.partition_point(|t| *t < id);
+            queue.waiting.insert(at, id);
+        });
+        if let Some(chat) = self.chat(&origin) {
+            chat.show_turn(live);
+        }
+        self.next(session);
+        ticket
+    }
+
+    /// Starts the session's next turn if none is running.
+    fn next(&self, session: SessionId) {
+        let job = self.0.turns.with(|s| {
+            let queue = s.queues.get_mut(&session)?;
+            if queue.running.is_some() || self.0.stopping.is_cancelled() {
+                return None;
+            }
+            let Some(id) = queue.waiting.pop_front() else {
+                if queue.coming == 0 {
+                    s.queues.remove(&session);
+                }
+                return None;
+            };
+            queue.running = Some(id);
+            s.open.get(&id).cloned()
+        });
+        let Some(job) = job else { return };
+        let work = self.clone();
+        self.spawn(async move {
+            let id = job.live.read(|t| t.id);
+            // A panic in one answer must not silence its thread.
+            let body = tokio::spawn({
+                let (work, job) = (work.clone(), job.clone());
+                async move { work.answer(&job).await }
+            });
+            if let Err(error) = body.await {
+                let told = Error::Broken(error.into()).told();
+                work.close(&job, TurnState::Failed, Some(told.to_string())).await;
+            }
+            work.0.turns.with(|s| {
+                s.open.remove(&id);
+                if let Some(queue) = s.queues.get_mut(&session) {
+                    queue.running = None;
+                }
+            });
+            work.next(session);
+        });
+    }
+
+    /// A place within the limits, or why the turn has to wait for one.
+    pub(super) async fn place(&self, job: &Job) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        let person = job.live.read(|t| t.message.author.clone());
+        let most = self.0.limits.turns_per_person;
+        let own = self.0.turns.with(|s| {
+            // People whose turns have all ended need no entry.
+            if s.people.len() > 10_000 {
+                s.people.retain(|_, places| places.available_permits() < most);
+            }
+            s.people.entry(person).or_insert_with(|| Arc::new(Semaphore::new(most))).clone()
+        });
+        let own = acquire(own, job, || format!("waiting: you have {most} answers under way already")).await?;
+        let all = acquire(self.0.turns.places.clone(), job, || "waiting: Gaggle is answering as much as it may at once".into()).await?;
+        Some((own, all))
+    }
+
+    /// Stops what a session is answering. `None`: nothing is.
+    pub async fn stop(&self, session: SessionId) -> Option<TurnState> {
+        let running = self.0.turns.with(|s| s.queues.get(&session)?.running);
+        let job = self.0.turns.job(running?)?;
+        job.cancel.cancel();
+        let mut ended = job.ended.subscribe();
+        ended.wait_for(Option::is_some).await.ok().and_then(|s| *s)
+    }
+
+    /// Ends a project's turns, the waiting ones too, as interrupted.
+    pub(super) async fn end_turns(&self, project: &ProjectId, why: &str) {
+        let jobs = self.0.turns.jobs(|j| j.project == *project);
+        self.interrupt(jobs, why).await;
+    }
+
+    /// Ends a session's turns before it is deleted.
+    pub async fn end_session(&self, session: SessionId) {
+        let jobs = self.0.turns.jobs(|j| j.session == session);
+        self.interrupt(jobs, "the session was deleted").await;
+    }
+
+    async fn interrupt(&self, jobs: Vec<(TurnId, Job)>, why: &str) {
+        let mut waits = Vec::new();
+        for (id, job) in jobs {
+            *job.why.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some((TurnState::Interrupted, format!("{}. Ask again with `/session retry`.", capital(why))));
+            let waiting = self.0.turns.with(|s| {
+                s.queues.get_mut(&job.session).is_some_and(|q| {
+                    let at = q.waiting.iter().position(|t| *t == id);
+                    at.is_some_and(|at| q.waiting.remove(at).is_some())
+                })
+            });
+            if waiting {
+                self.close(&job, TurnState::Stopped, None).await;
+                self.0.turns.with(|s| s.open.remove(&id));
+                self.next(job.session);
+            } else {
+                job.cancel.cancel();
+                waits.push(job);
+            }
+        }
+        for job in waits {
+            let _ = job.ended.subscribe().wait_for(Option::is_some).await;
+        }
+    }
+
+    /// The end of the program: running turns may end within the grace, then they are marked. What still waits stays for the
+    /// next start.
+    pub(super) async fn end_all_turns(&self) {
+        let running = |s: &mut State| s.queues.values().filter_map(|q| q.running).collect::<Vec<_>>();
+        let ids = self.0.turns.with(running);
+        let jobs: Vec<_> = ids.into_iter().filter_map(|id| Some((id, self.0.turns.job(id)?))).collect();
+        let all = async {
+            for (_, job) in &jobs {
+                let _ = job.ended.subscribe().wait_for(Option::is_some).await;
+            }
+        };
+        if tokio::time::timeout(self.0.limits.shutdown_grace, all).await.is_err() {
+            let late: Vec<_> = jobs.into_iter().filter(|(_, j)| j.ended.borrow().is_none()).collect();
+            self.interrupt(late, "Gaggle was stopped").await;
+        }
+    }
+
+    /// Running and waiting turns.
+    pub fn turn_counts(&self) -> (usize, usize) {
+        self.0.turns.with(|s| {
+            let running = s.queues.values().filter(|q| q.running.is_some()).count();
+            (running, s.open.len().saturating_sub(running))
+        })
+    }
+
+    /// The states of a session's open turns.
+    pub fn is_busy(&self, session: SessionId) -> bool {
+        self.0.turns.with(|s| s.queues.get(&session).is_some_and(|q| q.running.is_some() || !q.waiting.is_empty()))
+    }
+}
+
+async fn acquire(places: Arc<Semaphore>, job: &Job, why: impl FnOnce() -> String) -> Option<OwnedSemaphorePermit> {
+    if let Ok(place) = places.clone().try_acquire_owned() {
+        return Some(place);
+    }
+    job.live.change(|t| t.reason = Some(why()));
+    tokio::select! {
+        place = places.acquire_owned() => place.ok(),
+        () = job.cancel.cancelled() => None,
+    }
+}
+
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
