@@ -62,6 +62,7 @@ struct Inner {
     faults: Mutex<Vec<String>>,
     /// Answers whose reader left before their end.
     left: AtomicU64,
+    answers: AtomicU64,
     pace_micros: AtomicU64,
     ended: CancellationToken,
 }
@@ -282,8 +283,9 @@ fn plan(body: &Value, title: bool, script: &str) -> Result<Vec<Step>, StatusCode
         return Ok(vec![Step::Text(vec![TITLE.to_owned()])]);
     }
     let messages = body["messages"].as_array().expect("checked");
-    let outputs: Vec<String> =
-        messages.iter().rev().take_while(|message| message["role"] == "tool").filter_map(content).collect();
+    // Goose sends calls that were made at once as one message each.
+    let since = messages.iter().rev().take_while(|message| message["role"] != "user");
+    let outputs: Vec<String> = since.filter(|message| message["role"] == "tool").filter_map(content).collect();
     if !outputs.is_empty() {
         let outputs: Vec<&str> = outputs.iter().rev().map(String::as_str).collect();
         return Ok(vec![Step::Text(pieces(&quoted(&outputs)))]);
@@ -354,9 +356,11 @@ async fn perform(state: Arc<Inner>, steps: Vec<Step>, sender: mpsc::Sender<Frame
 /// `None`: the reader left.
 async fn act(state: &Inner, steps: Vec<Step>, sender: &mpsc::Sender<Frame>) -> Option<()> {
     let pace = Duration::from_micros(state.pace_micros.load(Ordering::Relaxed));
-    let (mut tokens, mut reason, mut calls_made) = (0_u64, "stop", false);
+    // Goose keeps messages by these ids: each answer has its own.
+    let id = state.answers.fetch_add(1, Ordering::Relaxed);
+    let (mut tokens, mut reason) = (0_u64, "stop");
     // As some servers do, a piece without text comes first.
-    let mut hello = Some(chunk(json!({ "role": "assistant", "content": "" }), None));
+    let mut hello = Some(chunk(id, json!({ "role": "assistant", "content": "" }), None));
     for step in steps {
         if !matches!(step, Step::Wait(_))
             && let Some(hello) = hello.take()
@@ -368,7 +372,7 @@ async fn act(state: &Inner, steps: Vec<Step>, sender: &mpsc::Sender<Frame>) -> O
             Step::Text(pieces) => {
                 for piece in pieces {
                     tokens += 1;
-                    send(sender, &chunk(json!({ "content": piece }), None)).await?;
+                    send(sender, &chunk(id, json!({ "content": piece }), None)).await?;
                     if !pace.is_zero() {
                         tokio::time::sleep(pace).await;
                     }
@@ -381,13 +385,13 @@ async fn act(state: &Inner, steps: Vec<Step>, sender: &mpsc::Sender<Frame>) -> O
                     let arguments = call["function"]["arguments"].take();
                     let arguments = arguments.as_str().expect("ours");
                     call["function"]["arguments"] = "".into();
-                    send(sender, &chunk(json!({ "tool_calls": [call] }), None)).await?;
+                    send(sender, &chunk(id, json!({ "tool_calls": [call] }), None)).await?;
                     for part in [&arguments[..1], &arguments[1..]] {
                         let delta = json!([{ "index": call["index"], "function": { "arguments": part } }]);
-                        send(sender, &chunk(json!({ "tool_calls": delta }), None)).await?;
+                        send(sender, &chunk(id, json!({ "tool_calls": delta }), None)).await?;
                     }
                 }
-                (reason, calls_made) = ("tool_calls", true);
+                reason = "tool_calls";
             }
             Step::Break => {
                 sender.send(Err(std::io::Error::other("the script breaks the connection"))).await.ok()?;
@@ -396,20 +400,19 @@ async fn act(state: &Inner, steps: Vec<Step>, sender: &mpsc::Sender<Frame>) -> O
             Step::Hang => std::future::pending().await,
         }
     }
-    debug_assert_eq!(calls_made, reason == "tool_calls");
-    send(sender, &chunk(json!({}), Some(reason))).await?;
+    send(sender, &chunk(id, json!({}), Some(reason))).await?;
     let usage = json!({ "prompt_tokens": 100, "completion_tokens": tokens, "total_tokens": 100 + tokens });
-    let mut last = chunk(json!({}), None);
+    let mut last = chunk(id, json!({}), None);
     last["choices"] = json!([]);
     last["usage"] = usage;
     send(sender, &last).await?;
     sender.send(Ok(Bytes::from_static(b"data: [DONE]\n\n"))).await.ok()
 }
 
-fn chunk(delta: Value, reason: Option<&str>) -> Value {
+fn chunk(id: u64, delta: Value, reason: Option<&str>) -> Value {
     let choice = json!({ "index": 0, "delta": delta, "finish_reason": reason });
     json!({
-        "id": "chatcmpl-rig", "object": "chat.completion.chunk", "created": 1_795_000_000, "model": MODEL,
+        "id": format!("chatcmpl-rig{id}"), "object": "chat.completion.chunk", "created": 1_795_000_000, "model": MODEL,
         "choices": [choice], "usage": null,
     })
 }
