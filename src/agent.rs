@@ -1,5 +1,7 @@
 //! How to talk to an agent: one trait, one stream of [`AgentEvent`]s. Knows nothing of chats, stores or how an agent is run.
 
+pub mod demo;
+
 use std::sync::Arc;
 use std::time::Duration;
 
