@@ -19,7 +19,6 @@ use crate::control::{self, Control};
 use crate::engine::{Engine, Inbound, Input};
 use crate::handlers::About;
 use crate::model::{Origin, Timestamp, TurnId};
-use crate::runtime::attached::{Attached, AttachedOptions};
 use crate::runtime::local::{LocalOptions, LocalRuntime, Program};
 use crate::runtime::{Health, Runtime};
 use crate::server::{self, Readiness};
@@ -226,17 +225,6 @@ impl Taker for Entrance {
 
 /// The runtime and how its agent is called.
 fn runtime(config: &Config, home: bool) -> anyhow::Result<(Arc<dyn Runtime>, String)> {
-    if config.runtime.kind == RuntimeKind::Attached {
-        let url = config.agent.url.clone().context("`agent.url` is missing")?;
-        let options = AttachedOptions {
-            url: url.clone(),
-            key: config.agent.secret_key.clone(),
-            protocol: config.agent.protocol,
-            data_dir: config.data_dir.clone(),
-            workdir: config.agent.workdir.clone(),
-        };
-        return Ok((Arc::new(Attached::new(options)?), format!("the server at {url}")));
-    }
     let (program, agent) = program(config)?;
     let mut options = LocalOptions::new(config.data_dir.clone(), program);
     options.env = config.agent.env.clone();
