@@ -1,5 +1,7 @@
 //! The stand-in of the old REST Goose API over plain requests: that it does what its table says.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -80,6 +82,7 @@ async fn streams_in_pieces_of_any_size() {
     assert_eq!(heard.text(), words(200));
     assert_eq!(heard.kinds(), ["message", "complete"]);
     assert!(heard.pieces > 200 && heard.comments > 5, "{} pieces, {} comments", heard.pieces, heard.comments);
+    rig.pace(Duration::ZERO);
     assert!(old.ask("markdown 30 KB").await.text() == markdown(30));
     let history = old.get(&format!("/sessions/{}/messages", old.session)).await;
     assert_eq!((&history["total_count"], &history["messages"][1]["content"]), (&json!(4), &json!(words(200))));

@@ -286,7 +286,7 @@ fn words_to_say(prompt: &str) -> Option<usize> {
 }
 
 fn greeting(prompt: &str) -> String {
-    let question = clip(&words(prompt), 160);
+    let question = clip(&words(prompt), 120);
     format!(
         "**This is Gaggle's demo agent.** There is no AI model behind it. You wrote:\n\n> {question}\n\n\
          Try `say 20 words`, or a message with the word `tool` to see an approval. \
