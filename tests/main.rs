@@ -2,5 +2,6 @@
 #![allow(clippy::print_stderr)]
 
 mod demo_agent;
+mod goose_api;
 mod goose_real;
 mod support;
