@@ -96,6 +96,9 @@ impl Run {
             self.say("This is the demo agent, and it was asked to fail. ").await?;
             return Err(Cut::Failed(Fault::internal("the demo agent was asked to fail")));
         }
+        if let Some(count) = clock(&prompt) {
+            return self.tell_time(count).await;
+        }
         let count = words_to_say(&prompt);
         if !mentions(&prompt, "tool") {
             return match count {
@@ -129,6 +132,16 @@ impl Run {
                 text.push_str(&number.to_string());
             }
             self.send_piece("agent_message_chunk", &message, &text).await?;
+        }
+        Ok(())
+    }
+
+    /// Each piece is the time at which it is sent, for whoever measures how long it takes to arrive.
+    async fn tell_time(&mut self, count: usize) -> Result<(), Cut> {
+        let message = self.new_message();
+        for _ in 0..count {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            self.send_piece("agent_message_chunk", &message, &format!("{} ", now.as_nanos())).await?;
         }
         Ok(())
     }
@@ -277,6 +290,12 @@ impl Run {
 
 fn mentions(prompt: &str, word: &str) -> bool {
     prompt.split(|c: char| !c.is_alphanumeric()).any(|found| found.eq_ignore_ascii_case(word))
+}
+
+/// `clock N`, and nothing else.
+fn clock(prompt: &str) -> Option<usize> {
+    let count: usize = prompt.trim().strip_prefix("clock ")?.parse().ok()?;
+    (1..=MAX_PIECES).contains(&count).then_some(count)
 }
 
 fn words_to_say(prompt: &str) -> Option<usize> {
