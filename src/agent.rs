@@ -30,6 +30,9 @@ pub enum AgentEvent {
     Title(String),
     /// Something that the user ought to know and that is no part of the answer (context compacted, a retry, …).
     Notice(String),
+    /// The way to the agent broke and was mended: a piece of text may be missing from here on. Once the run is done,
+    /// [`Agent::last_answer`] has the whole.
+    Gap,
     Done { cancelled: bool, usage: Option<Usage> },
     Failed(Failure),
 }
