@@ -70,9 +70,11 @@ pub fn agent_refused(what: &str, message: &str) -> Failure {
     Failure::Failed(format!("The agent could not {what}: {}", ended(&quoted(message))))
 }
 
+/// What Goose says if its provider refuses the key; other agents, if nobody has logged in.
 pub fn needs_login(message: &str) -> Failure {
     Failure::Failed(format!(
-        "The agent wants a login or a provider first: {} Set its provider, model and key, then restart the project.",
+        "The agent may not use its model: {} Its provider has no key, or does not accept it: set the right one with \
+         `/project secret set`, then restart the project.",
         ended(&quoted(message))
     ))
 }
