@@ -1,6 +1,6 @@
 //! How the demo agent answers a prompt: by rules, for there is no model. What it says can be told apart from a real agent's words
-//! unless the prompt says what to say. A run that is cancelled or cut off leaves only the user's message in the history, as
-//! with Goose.
+//! unless the prompt says what to say. As with Goose, a run that is cancelled leaves its partial text in the history, one that is
+//! cut off only the user's message.
 
 use std::sync::{Arc, LazyLock};
 
@@ -36,6 +36,8 @@ pub struct Run {
 /// Why a run ends before its answer is complete.
 enum Cut {
     Cancelled,
+    /// Cancelled while a question was open, which forgets what was said before it.
+    CancelledAtQuestion,
     /// Nobody is there to be told.
     Gone,
     Failed(Fault),
@@ -63,22 +65,22 @@ impl Run {
                 () = ended.cancelled() => Err(Cut::Gone),
             };
         }
-        let reason = match outcome {
-            Ok(()) => Ok("end_turn"),
-            Err(Cut::Cancelled) => Ok("cancelled"),
+        let (input, output) = (self.prompt.split_whitespace().count() as u64, self.said());
+        let outcome = match outcome {
+            Ok(()) => self.keep_answer(input + output).await.map(|()| "end_turn"),
+            Err(Cut::Cancelled) => self.keep_answer(input + output).await.map(|()| "cancelled"),
+            Err(Cut::CancelledAtQuestion) => Ok("cancelled"),
             Err(Cut::Failed(fault)) => Err(fault),
             Err(Cut::Gone) => {
                 *lock(&self.session.running) = None;
                 return;
             }
         };
-        let (input, output) = (self.prompt.split_whitespace().count() as u64, self.said());
-        let kept = if reason == Ok("end_turn") { self.keep_answer(input + output).await } else { Ok(()) };
         self.active(false).await;
         let used = lock(&self.session.record).used;
         self.send(json!({ "sessionUpdate": "usage_update", "used": used, "size": CONTEXT })).await;
         *lock(&self.session.running) = None;
-        let outcome = kept.and(reason).map(|reason| {
+        let outcome = outcome.map(|reason| {
             let usage = json!({ "totalTokens": input + output, "inputTokens": input, "outputTokens": output });
             json!({ "stopReason": reason, "usage": usage })
         });
@@ -202,7 +204,7 @@ impl Run {
         let params = json!({ "sessionId": self.name, "toolCall": tool, "options": options });
         let answer = self.client.ask(&self.name, "session/request_permission", params).await.ok_or(Cut::Gone)?;
         if self.running.cancelled.is_cancelled() {
-            return Err(Cut::Cancelled);
+            return Err(Cut::CancelledAtQuestion);
         }
         let remember = |decision| self.demo.sessions.remember(decision).map_err(|error| Cut::Failed(broken(error)));
         match answer["outcome"]["optionId"].as_str() {

@@ -1,0 +1,6 @@
+//! Stand-ins at the wire, stateful and strict: what our own code meets in the tests instead of the world.
+
+pub mod acp;
+pub mod goose;
+pub mod llm;
+pub mod story;
