@@ -2,6 +2,7 @@
 
 mod acp;
 pub mod demo;
+mod goose_api;
 mod sentences;
 mod site;
 mod sse;
@@ -180,6 +181,6 @@ pub async fn connect(endpoint: &Endpoint, cwd: &str, patience: Patience, earlier
     };
     match protocol {
         Protocol::Auto | Protocol::Acp => Ok(Arc::new(acp::connect_http(site, cwd, patience, earlier).await?)),
-        Protocol::GooseApi => Err(Failure::Failed("not yet".to_owned())),
+        Protocol::GooseApi => Ok(Arc::new(goose_api::connect(site, patience).await?)),
     }
 }

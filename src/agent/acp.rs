@@ -24,6 +24,7 @@ use crate::model::{Answer, Content, PromptRef};
 
 pub use pipe::connect as connect_pipes;
 pub use streams::connect as connect_http;
+pub use updates::shortened;
 
 /// Goose keeps room for 16 sessions that it does not know yet.
 const OPENING: usize = 8;

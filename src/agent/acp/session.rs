@@ -260,7 +260,7 @@ impl Session {
             match &mut state.run {
                 Some(run) if run.request == id => match &outcome {
                     Ok(result) => run.fold.end(result),
-                    Err(error) => vec![AgentEvent::Failed(sentences::rpc("answer", error.code, &error.text))],
+                    Err(error) => vec![run.fold.fail(sentences::rpc("answer", error.code, &error.text))],
                 },
                 _ => {
                     drop(state);

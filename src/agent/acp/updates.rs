@@ -159,6 +159,23 @@ impl Fold {
     }
 }
 
+impl Fold {
+    /// The last event of a run that the agent ended with an error of its protocol. What it said before says more.
+    pub fn fail(&mut self, failure: Failure) -> AgentEvent {
+        AgentEvent::Failed(match self.suspect.take() {
+            Some((disguise, text)) => unmask(disguise, &text, self.any_text),
+            None => failure,
+        })
+    }
+}
+
+/// Of a piece that is a whole message: whether it is one of Goose's errors, in its history as the model's words.
+fn is_disguised(message: Option<&str>, text: &str) -> bool {
+    message.is_some_and(|id| id.starts_with("msg_"))
+        && text.contains("Please re")
+        && DISGUISES.iter().any(|(start, _)| text.starts_with(start))
+}
+
 fn unmask(disguise: Disguise, text: &str, any_text: bool) -> Failure {
     let error = text.split("\n\nPlease re").next().unwrap_or(text);
     let error = error.strip_prefix("Ran into this error: ").unwrap_or(error);
@@ -246,6 +263,9 @@ impl Replay {
         match update["sessionUpdate"].as_str() {
             Some("user_message_chunk") => *self = Self::default(),
             Some("agent_message_chunk") => {
+                if is_disguised(update["messageId"].as_str(), update["content"]["text"].as_str().unwrap_or_default()) {
+                    return;
+                }
                 self.text.push_str(update["content"]["text"].as_str().unwrap_or_default());
                 self.answered = true;
             }
