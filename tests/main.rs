@@ -3,5 +3,6 @@
 
 mod agents;
 mod demo_agent;
+mod goose_api;
 mod goose_real;
 mod support;

@@ -147,19 +147,10 @@ impl Run {
 
     async fn send_piece(&mut self, kind: &'static str, message: &str, text: &str) -> Result<(), Cut> {
         let cancelled = self.running.cancelled.clone();
-        let pace = self.demo.options.pace;
-        let sent = async {
-            self.client.update(&self.name, piece(kind, message, text)).await;
-            if pace.is_zero() {
-                tokio::task::yield_now().await;
-            } else {
-                tokio::time::sleep(pace).await;
-            }
-        };
         tokio::select! {
             biased;
             () = cancelled.cancelled() => return Err(Cut::Cancelled),
-            () = sent => {}
+            () = self.client.update(&self.name, piece(kind, message, text)) => {}
         }
         match self.entries.last_mut() {
             Some(Entry::Agent { id, text: so_far } | Entry::Thought { id, text: so_far }) if id == message => {
@@ -169,6 +160,15 @@ impl Run {
                 let (id, text) = (message.to_owned(), text.to_owned());
                 let thought = kind == "agent_thought_chunk";
                 self.entries.push(if thought { Entry::Thought { id, text } } else { Entry::Agent { id, text } });
+            }
+        }
+        let pace = self.demo.options.pace;
+        if pace.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::select! {
+                () = cancelled.cancelled() => return Err(Cut::Cancelled),
+                () = tokio::time::sleep(pace) => {}
             }
         }
         Ok(())
