@@ -48,7 +48,8 @@ pub async fn connect(site: Site, patience: Patience) -> Result<GooseApi, Failure
         let response = site.call(site.request(Method::GET, path)).await.map_err(|trouble| site.unreachable(&trouble))?;
         match response.status() {
             StatusCode::OK => {
-                let body: Value = response.text().await.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+                let body: Value =
+                    response.text().await.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
                 name = Some(match body["version"].as_str() {
                     Some(version) => format!("Goose API {}", crate::model::clip(version, 40)),
                     None => "Goose API".to_owned(),
@@ -129,7 +130,14 @@ async fn read(response: Response, patience: Duration) -> Result<String, Cut> {
 }
 
 /// Reads an answer to its end; `cancelled` lets go of it.
-async fn answer(response: Response, events: mpsc::Sender<AgentEvent>, cancelled: CancellationToken, place: String, patience: Patience) {
+async fn answer(
+    response: Response,
+    events: mpsc::Sender<AgentEvent>,
+    cancelled: CancellationToken,
+    run: Place,
+    shown: String,
+    patience: Patience,
+) {
     let life = Life::new();
     let mut payloads = sse::payloads(response.bytes_stream(), life.clone(), MAX_EVENT);
     let mut frames = Frames::default();
@@ -154,10 +162,10 @@ async fn answer(response: Response, events: mpsc::Sender<AgentEvent>, cancelled:
                     Step::Ended => break frames.end().unwrap_or(AgentEvent::Done { cancelled: false, usage: None }),
                 },
                 Some(Err(Cut::TooLarge)) => break AgentEvent::Failed(sentences::too_large()),
-                Some(Err(Cut::Broken(why))) => break frames.end().unwrap_or_else(|| AgentEvent::Failed(sentences::gone(&place, &why))),
+                Some(Err(Cut::Broken(why))) => break frames.end().unwrap_or_else(|| AgentEvent::Failed(sentences::gone(&shown, &why))),
                 None => {
                     let why = "the answer broke off";
-                    break frames.end().unwrap_or_else(|| AgentEvent::Failed(sentences::gone(&place, why)));
+                    break frames.end().unwrap_or_else(|| AgentEvent::Failed(sentences::gone(&shown, why)));
                 }
             },
             () = tokio::time::sleep_until(deadline) => {
@@ -170,6 +178,8 @@ async fn answer(response: Response, events: mpsc::Sender<AgentEvent>, cancelled:
             }
         }
     };
+    // Whoever reads the end may ask the next at once.
+    drop(run);
     // Without a reader there is nobody to be told.
     let _ = events.send(last).await;
 }
@@ -225,10 +235,7 @@ impl Agent for GooseApi {
         }
         let (events, receiver) = mpsc::channel(EVENTS);
         let (patience, shown) = (self.patience, self.site.place());
-        tokio::spawn(async move {
-            answer(response, events, cancelled, shown, patience).await;
-            drop(place);
-        });
+        tokio::spawn(answer(response, events, cancelled, place, shown, patience));
         Ok(Run { events: receiver })
     }
 
@@ -245,7 +252,9 @@ impl Agent for GooseApi {
     }
 
     async fn answer(&self, _session: &str, _request: &str, _answer: Answer) -> Result<(), Failure> {
-        Err(Failure::Failed("This agent server has no way to answer an approval. Choose the mode `auto`, or a server that speaks ACP.".to_owned()))
+        Err(Failure::Failed(
+            "This agent server has no way to answer an approval. Choose the mode `auto`, or a server that speaks ACP.".to_owned(),
+        ))
     }
 
     async fn cancel(&self, session: &str) -> Result<(), Failure> {

@@ -77,7 +77,13 @@ pub enum Next {
 
 impl Session {
     pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), wake: Notify::new(), life: Life::new(), retired: CancellationToken::new(), state: Mutex::default() }
+        Self {
+            id: id.to_owned(),
+            wake: Notify::new(),
+            life: Life::new(),
+            retired: CancellationToken::new(),
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -146,7 +152,8 @@ impl Session {
     /// Whether a response with this id ends a run of this session.
     pub fn awaits(&self, id: &str) -> bool {
         let state = self.state();
-        state.run.as_ref().is_some_and(|run| run.request == id) || state.draining.as_ref().is_some_and(|(request, _)| request == id)
+        state.run.as_ref().is_some_and(|run| run.request == id)
+            || state.draining.as_ref().is_some_and(|(request, _)| request == id)
     }
 
     pub fn draining(&self) -> bool {

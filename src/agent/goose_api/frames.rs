@@ -180,7 +180,10 @@ mod tests {
         let error = json!({ "type": "error", "content": { "message": "the model broke", "error": "boom" } });
         let complete = json!({ "type": "complete", "content": { "message": "Response complete" } });
         let (events, ended) = run(&[error.clone(), complete]);
-        assert!(ended && matches!(events.as_slice(), [AgentEvent::Failed(Failure::Failed(text))] if text.contains("the model broke: boom")));
+        assert!(
+            ended
+                && matches!(events.as_slice(), [AgentEvent::Failed(Failure::Failed(text))] if text.contains("the model broke: boom"))
+        );
         assert!(matches!(run(&[error]).0.as_slice(), [AgentEvent::Failed(_)]));
         let bare = json!({ "message": "no provider", "error": "config", "session_id": "s" });
         assert!(matches!(run(&[bare]).0.as_slice(), [AgentEvent::Failed(_)]));
@@ -200,7 +203,12 @@ mod tests {
         ]);
         let wanted = [
             AgentEvent::Text("a".into()),
-            AgentEvent::ToolStarted { id: "1".into(), tool: "shell".into(), title: "ls".into(), arguments: json!({ "command": "ls" }) },
+            AgentEvent::ToolStarted {
+                id: "1".into(),
+                tool: "shell".into(),
+                title: "ls".into(),
+                arguments: json!({ "command": "ls" }),
+            },
             AgentEvent::ToolEnded { id: "1".into(), ok: true, output: "x".into() },
             AgentEvent::ToolEnded { id: "1".into(), ok: false, output: "no".into() },
         ];
