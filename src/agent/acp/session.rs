@@ -184,9 +184,12 @@ impl Session {
         !std::mem::replace(&mut self.state().listening, true)
     }
 
-    /// The option that stands for an answer of `kind`, of those that the agent offered.
+    /// An open request is answered: the option that the agent offered for one of these kinds.
     pub fn take_option(&self, request: &str, kinds: &[&str]) -> Option<String> {
         let options = self.state().permissions.remove(request)?;
+        // From now on silence is the agent's again.
+        self.life.touch();
+        self.wake.notify_one();
         kinds.iter().find_map(|kind| options.get(*kind).cloned())
     }
 

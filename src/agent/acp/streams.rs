@@ -255,7 +255,10 @@ async fn read_connection(core: &Arc<Core>) {
                 Ok(None) => break,
                 // A keep-alive may have come since the limit was set.
                 Err(_) if life.until(core.patience.stream_idle) > Instant::now() => {}
-                Err(_) => break,
+                Err(_) => {
+                    tries = Tries::new();
+                    break;
+                }
             }
         }
         if !tries.broke(opened).await {
