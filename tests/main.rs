@@ -3,4 +3,5 @@
 
 mod demo_agent;
 mod goose_real;
+mod runtime;
 mod support;

@@ -164,9 +164,8 @@ impl Shared {
             Err(fault) => {
                 steps.failed("ready", "The agent did not become ready".to_owned()).await;
                 Err(Error::Failed(format!(
-                    "The agent of `{name}` {}{}Look at `/project logs {name}`, mend the cause, then `/project activate {name}`.",
-                    fault,
-                    if fault.ends_with("```") { "\n" } else { ". " },
+                    "The agent of `{name}` {}Look at `/project logs {name}`, mend the cause, then `/project activate {name}`.",
+                    fault.whole(),
                 )))
             }
         }
@@ -224,6 +223,7 @@ impl Runtime for LocalRuntime {
             };
             let Some(began) = began else {
                 shared.orphans.end(|process| process.project == project.0).await;
+                clone::take_back(&starter.folder).await;
                 return refused(format!("The start of `{name}` was stopped."));
             };
             let started = began?;
@@ -258,11 +258,7 @@ impl Runtime for LocalRuntime {
             )));
         }
         self.shared.slots.forget(project);
-        let text = if keep_files {
-            format!("The files stay in {}", work.display())
-        } else {
-            "The folder is removed".to_owned()
-        };
+        let text = if keep_files { format!("The files stay in {}", work.display()) } else { "The folder is removed".to_owned() };
         steps.done("remove", text).await;
         Ok(())
     }
@@ -287,7 +283,7 @@ impl Runtime for LocalRuntime {
         } else {
             self.shared.orphans.end(|process| !runs.contains(&process.run.as_str())).await
         };
-        clone::sweep(self.shared.options.data_dir.clone()).await;
+        clone::sweep(self.shared.options.data_dir.as_path().into()).await;
         tracing::debug!(?scanned, took = ?began.elapsed(), adopted = adopted.len(), ended, "looked for earlier agents");
         Ok(adopted.into_iter().map(|(project, endpoint, _)| (project, endpoint)).collect())
     }
@@ -339,9 +335,7 @@ impl Runtime for LocalRuntime {
                 "data folder",
                 match writable {
                     Ok(()) => Ok(folder),
-                    Err(error) => {
-                        Err((format!("{folder}: {error}"), "let the user who runs Gaggle write there".to_owned()))
-                    }
+                    Err(error) => Err((format!("{folder}: {error}"), "let the user who runs Gaggle write there".to_owned())),
                 },
             ),
         ]

@@ -80,9 +80,8 @@ fn mode(mode: Mode) -> &'static str {
 /// The program as the operator's own PATH finds it: a project's PATH must not choose another. Blocks.
 pub fn find_program(command: &Path) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
-    let executable = |path: &PathBuf| {
-        std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
+    let executable =
+        |path: &PathBuf| std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
     if command.components().count() > 1 || command.is_absolute() {
         return std::path::absolute(command).ok().filter(executable);
     }

@@ -67,9 +67,7 @@ impl Orphans {
             .processes()
             .iter()
             .filter(|(pid, _)| pid.as_u32() != own)
-            .filter_map(|(pid, process)| {
-                Some((*pid, process.environ().iter().find_map(|variable| self.read(variable))?))
-            })
+            .filter_map(|(pid, process)| Some((*pid, process.environ().iter().find_map(|variable| self.read(variable))?)))
             .collect();
         if marks.is_empty() {
             return Ok(Vec::new());
