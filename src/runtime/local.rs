@@ -5,7 +5,7 @@
 
 mod clone;
 mod environment;
-mod folder;
+pub(super) mod folder;
 mod log;
 mod orphans;
 mod process;
