@@ -1,6 +1,10 @@
 //! How to talk to an agent: one trait, one stream of [`AgentEvent`]s. Knows nothing of chats, stores or how an agent is run.
 
+mod acp;
 pub mod demo;
+mod sentences;
+mod site;
+mod sse;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,7 +143,7 @@ impl Endpoint {
     /// For people: never the key.
     pub fn shown(&self) -> String {
         match self {
-            Endpoint::Http { url, .. } => url.clone(),
+            Endpoint::Http { url, .. } => sentences::shown_url(url),
             Endpoint::Stdio(_) => "stdio".to_owned(),
         }
     }
@@ -163,7 +167,19 @@ impl Default for Patience {
 // An event larger than this ends the turn: 16 MiB.
 pub const MAX_EVENT: usize = 16 * 1024 * 1024;
 
-/// Connects to the agent behind an endpoint.
-pub async fn connect(_e: &Endpoint, _cwd: &str, _p: Patience, _earlier: Option<&str>) -> Result<Arc<dyn Agent>, Failure> {
-    Err(Failure::Failed("stub".into()))
+/// Connects to an agent. `earlier` is what [`Agent::connection`] said before a restart: taken up again if the agent still has it.
+pub async fn connect(endpoint: &Endpoint, cwd: &str, patience: Patience, earlier: Option<&str>) -> Result<Arc<dyn Agent>, Failure> {
+    let (url, key, protocol) = match endpoint {
+        Endpoint::Stdio(pipes) => return Ok(Arc::new(acp::connect_pipes(pipes, cwd, patience).await?)),
+        Endpoint::Http { url, key, protocol } => (url, key, protocol),
+    };
+    let site = site::Site::new(url, key.as_ref(), patience)?;
+    let protocol = match protocol {
+        Protocol::Auto => site.detect().await?,
+        chosen => *chosen,
+    };
+    match protocol {
+        Protocol::Auto | Protocol::Acp => Ok(Arc::new(acp::connect_http(site, cwd, patience, earlier).await?)),
+        Protocol::GooseApi => Err(Failure::Failed("not yet".to_owned())),
+    }
 }

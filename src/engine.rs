@@ -212,12 +212,6 @@ impl Engine {
             let _ = work.store().audit(entry).await.map_err(Error::told);
         });
     }
-
-    /// Nobody can answer on this surface any longer: its forms are void and its approvals denied.
-    pub async fn unattended(&self, surface: &str) {
-        self.cancel_forms(surface).await;
-        self.work().deny_unattended(surface).await;
-    }
 }
 
 /// How long a form waits for its answer.

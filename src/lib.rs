@@ -1,12 +1,17 @@
 //! Gaggle: AI coding agents for a team, from the chat it already uses.
 
 pub mod access;
+pub mod app;
 pub mod agent;
 pub mod chat;
+pub mod cli;
+pub mod config;
+pub mod control;
 pub mod engine;
 pub mod error;
 pub mod handlers;
 pub mod model;
 pub mod runtime;
+pub mod server;
 pub mod store;
 pub mod work;

@@ -44,7 +44,8 @@ pub struct Console(Arc<Inner>);
 
 struct Inner {
     mode: Mode,
-    events: mpsc::Sender<Event>,
+    /// `None` ends the output.
+    events: mpsc::Sender<Option<Event>>,
     /// The turns that are not shown to their end yet.
     turns: Mutex<HashMap<TurnId, Shown>>,
     /// Something changed that a waiting input may wait for.
@@ -76,7 +77,27 @@ impl Console {
     }
 
     pub async fn emit(&self, event: Event) {
-        let _ = self.0.events.send(event).await;
+        let _ = self.0.events.send(Some(event)).await;
+    }
+
+    /// The first line: the store is true now, inputs are taken.
+    pub async fn ready(&self, version: &'static str) {
+        self.emit(Event::Ready { version }).await;
+    }
+
+    /// Nothing more can be answered here.
+    pub fn close_input(&self) {
+        self.no_more_forms();
+        self.leave();
+    }
+
+    /// Ends the output once what is known of each turn is shown, but no later than after `patience`.
+    pub async fn finish(&self, patience: std::time::Duration) {
+        let all = async {
+            self.all_shown().await;
+            let _ = self.0.events.send(None).await;
+        };
+        let _ = tokio::time::timeout(patience, all).await;
     }
 
     fn turns<T>(&self, look: impl FnOnce(&mut HashMap<TurnId, Shown>) -> T) -> T {
@@ -193,7 +214,7 @@ pub struct Output {
 }
 
 impl Output {
-    fn start(mode: Mode, events: mpsc::Receiver<Event>) -> Self {
+    fn start(mode: Mode, events: mpsc::Receiver<Option<Event>>) -> Self {
         let closed = tokio_util::sync::CancellationToken::new();
         let told = closed.clone();
         let thread = std::thread::spawn(move || {
@@ -209,9 +230,12 @@ impl Output {
         Self { thread, closed }
     }
 
-    /// Waits until everything is written. Every [`Console`] must be gone by then.
-    pub fn finish(self) {
-        let _ = self.thread.join();
+    /// Waits until everything is written, but no longer than `patience`: a reader that reads no more must not hold the end up.
+    pub fn finish(self, patience: std::time::Duration) {
+        let end = std::time::Instant::now() + patience;
+        while !self.thread.is_finished() && std::time::Instant::now() < end {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
     }
 }
 
@@ -220,15 +244,20 @@ trait Screen {
     fn show(&mut self, event: Event, out: &mut Vec<u8>);
 }
 
-fn write_all(mut events: mpsc::Receiver<Event>, mut screen: impl Screen, mut out: impl std::io::Write) -> std::io::Result<()> {
+fn write_all(mut events: mpsc::Receiver<Option<Event>>, mut screen: impl Screen, mut out: impl std::io::Write) -> std::io::Result<()> {
     /// Written at once, before looking for more.
     const CHUNK: usize = 64 * 1024;
     let mut bytes = Vec::new();
-    while let Some(first) = events.blocking_recv() {
+    let mut ended = false;
+    while let (false, Some(Some(first))) = (ended, events.blocking_recv()) {
         screen.show(first, &mut bytes);
         while bytes.len() < CHUNK {
             match events.try_recv() {
-                Ok(event) => screen.show(event, &mut bytes),
+                Ok(Some(event)) => screen.show(event, &mut bytes),
+                Ok(None) => {
+                    ended = true;
+                    break;
+                }
                 Err(_) => break,
             }
         }

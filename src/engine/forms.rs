@@ -129,7 +129,8 @@ impl Engine {
         }
     }
 
-    pub(super) async fn cancel_forms(&self, surface: &str) {
+    /// No form can be filled in on this surface any longer.
+    pub async fn cancel_forms(&self, surface: &str) {
         let ids: Vec<FormId> = self.0.forms.with(|o| {
             o.pending.iter().filter(|(_, p)| p.origin.actor.surface == surface).map(|(id, _)| id.clone()).collect()
         });

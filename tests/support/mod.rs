@@ -2,5 +2,6 @@
 
 pub mod acp;
 pub mod goose;
+pub mod goose_api;
 pub mod llm;
 pub mod story;

@@ -15,6 +15,8 @@ use super::{NAME, Options, TITLE, answer};
 /// How much context the agent pretends to have.
 pub const CONTEXT: u64 = 128_000;
 
+const STEER: &str = "_goose/unstable/session/steer";
+
 const MODES: [(&str, &str); 4] = [
     ("auto", "Automatically approve tool calls"),
     ("approve", "Ask before every tool call"),
@@ -93,7 +95,7 @@ impl Demo {
                 let sessions: Vec<Value> = self.sessions.list().iter().map(|session| listed(session)).collect();
                 return Ok(Some(json!({ "sessions": sessions })));
             }
-            "session/load" | "session/prompt" | "session/set_mode" | "session/close" | "session/delete" => {}
+            "session/load" | "session/prompt" | "session/set_mode" | "session/close" | "session/delete" | STEER => {}
             _ => return Err(Fault::no_method()),
         }
         let name = text(params, "sessionId")?;
@@ -105,6 +107,11 @@ impl Demo {
                 self.work.spawn(replay(Arc::clone(client), session, id.clone()));
                 Ok(None)
             }
+            // Only so that a client can ask whether a run is active: nothing steers the demo agent.
+            STEER => Err(Fault::invalid(match lock(&session.running).as_ref() {
+                Some(Running { id, .. }) => format!("expected active run id `{}` but found `{id}`", text(params, "expectedRunId")?),
+                None => "no active run to steer".to_owned(),
+            })),
             _ if client.has_closed(name) && method != "session/delete" => Err(Fault::no_session(name)),
             "session/prompt" => {
                 let prompt = params["prompt"].as_array().ok_or_else(|| missing("prompt", params))?;

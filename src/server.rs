@@ -1,0 +1,52 @@
+//! The HTTP side of the program: health, metrics, later the platforms' doors, which [`crate::app`] hands it as routers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Counts from now on. Fails if something counts already.
+pub fn metrics() -> anyhow::Result<PrometheusHandle> {
+    PrometheusBuilder::new().install_recorder().context("metrics cannot be recorded")
+}
+
+/// Whether the program can take work.
+#[derive(Clone, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+}
+
+/// `/healthz` (the process lives; depends on nothing), `/readyz`, `/metrics`.
+pub fn routes(metrics: PrometheusHandle, ready: Readiness) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route(
+            "/readyz",
+            get(async move || match ready.0.load(Ordering::Relaxed) {
+                true => (StatusCode::OK, "ready\n"),
+                false => (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n"),
+            }),
+        )
+        .route("/metrics", get(async move || metrics.render()))
+}
+
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("`server.listen`: {address} cannot be listened on; choose another address"))
+}
+
+pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await {
+        tracing::error!(%error, "the HTTP server ended");
+    }
+}
