@@ -157,17 +157,20 @@ impl Shared {
                 "The folder of `{name}` cannot be prepared: {error:#}. Make room or mend the rights there, then `/project activate {name}`."
             )));
         }
-        steps.done("folder", "The folder is ready".to_owned()).await;
+        let settings = &starter.launch.settings;
+        let unlimited = if settings.cpu.is_some() || settings.memory.is_some() {
+            "; the project's CPU and memory limits do not hold in the local runtime"
+        } else {
+            ""
+        };
+        steps.done("folder", format!("The folder is ready{unlimited}")).await;
         clone::clone_once(starter, steps).await?;
         match starter.start(steps).await {
             Ok(started) => Ok(started),
-            Err(fault) => {
-                steps.failed("ready", "The agent did not become ready".to_owned()).await;
-                Err(Error::Failed(format!(
-                    "The agent of `{name}` {}Look at `/project logs {name}`, mend the cause, then `/project activate {name}`.",
-                    fault.whole(),
-                )))
-            }
+            Err(fault) => Err(Error::Failed(format!(
+                "The agent of `{name}` {}Look at `/project logs {name}`, mend the cause, then `/project activate {name}`.",
+                fault.whole(),
+            ))),
         }
     }
 
@@ -278,11 +281,7 @@ impl Runtime for LocalRuntime {
         let candidates = wanted.into_iter().map(|launch| self.shared.adopt(launch, &found));
         let adopted: Vec<_> = join_all(candidates).await.into_iter().flatten().collect();
         let runs: Vec<&str> = adopted.iter().map(|(_, _, run)| run.as_str()).collect();
-        let ended = if found.iter().all(|process| runs.contains(&process.run.as_str())) {
-            0
-        } else {
-            self.shared.orphans.end(|process| !runs.contains(&process.run.as_str())).await
-        };
+        let ended = self.shared.orphans.end_found(found, |process| !runs.contains(&process.run.as_str())).await;
         clone::sweep(self.shared.options.data_dir.as_path().into()).await;
         tracing::debug!(?scanned, took = ?began.elapsed(), adopted = adopted.len(), ended, "looked for earlier agents");
         Ok(adopted.into_iter().map(|(project, endpoint, _)| (project, endpoint)).collect())

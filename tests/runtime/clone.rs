@@ -117,25 +117,71 @@ async fn a_gaggle_killed_half_way_leaves_nothing_half_done() {
     assert!(!rig.folder("alpha").join("clone.new").exists());
 }
 
-/// git over plain HTTP against a server that wants the token: the header arrives there and nowhere else.
+/// Reads one request, answers it, and gives it.
+async fn serve_once(listener: &tokio::net::TcpListener, answer: &str) -> String {
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.expect("git connects").expect("a connection");
+    let mut request = vec![0; 10_000];
+    let length = stream.read(&mut request).await.expect("a request");
+    let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    stream.write_all(answer.as_bytes()).await.expect("it reads");
+    String::from_utf8_lossy(&request[..length]).into_owned()
+}
+
 #[tokio::test]
-async fn a_token_reaches_only_its_own_host() {
+async fn a_token_reaches_its_own_host_and_no_other() {
+    let (own, other) = (tokio::net::TcpListener::bind("127.0.0.1:0").await, tokio::net::TcpListener::bind("127.0.0.1:0").await);
+    let (own, other) = (own.expect("a port"), other.expect("a port"));
+    let url = format!("http://{}/a/b", own.local_addr().expect("an address"));
+    let rig = Rig::with(|options| options.clone_protocols.push("http".to_owned()));
+    let mut launch = with_repo("alpha", &url);
+    launch.secrets = vec![secret("GIT_TOKEN", "hunter2hunter2")];
+    let elsewhere = format!("302 Found\r\nLocation: http://{}/a/b", other.local_addr().expect("an address"));
+    let (result, request) = tokio::select! {
+        both = async { tokio::join!(rig.activate(launch), serve_once(&own, &elsewhere)) } => both,
+        _ = other.accept() => panic!("the redirect was followed"),
+    };
+    // x-access-token:hunter2hunter2
+    let expected = "Authorization: Basic eC1hY2Nlc3MtdG9rZW46aHVudGVyMmh1bnRlcjI=";
+    assert!(request.contains(expected), "{request}");
+    failed(result);
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_the_token_gives_nothing_away() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/a/b", listener.local_addr().expect("an address"));
     let rig = Rig::with(|options| options.clone_protocols.push("http".to_owned()));
     let mut launch = with_repo("alpha", &url);
     launch.secrets = vec![secret("GIT_TOKEN", "hunter2hunter2")];
-    let (result, request) = tokio::join!(rig.activate(launch), async {
-        let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.expect("git connects").expect("a connection");
-        let mut request = vec![0; 10_000];
-        let length = stream.read(&mut request).await.expect("a request");
-        stream
-            .write_all(b"HTTP/1.1 403 hunter2hunter2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            .await
-            .expect("it reads");
-        String::from_utf8_lossy(&request[..length]).into_owned()
-    });
-    assert!(!request.to_lowercase().contains("authorization"), "only https hosts get the token: {request}");
+    let answer = "403 Forbidden\r\nContent-Type: text/plain\r\nX: hunter2hunter2";
+    let (result, _) = tokio::join!(rig.activate(launch), serve_once(&listener, answer));
     let sentence = failed(result);
+    assert!(sentence.contains("403"), "{sentence}");
     assert!(!sentence.contains("hunter2"), "{sentence}");
+}
+
+#[tokio::test]
+async fn ssh_is_tried_with_the_projects_key_alone() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let rig = Rig::new();
+    let mut launch = with_repo("alpha", &format!("ssh://git@127.0.0.1:{port}/a/b"));
+    launch.secrets = vec![secret("GIT_SSH_KEY", "a private key")];
+    let (result, ()) = tokio::join!(rig.activate(launch), async {
+        let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.expect("ssh connects").expect("a connection");
+        let mut banner = [0; 8];
+        stream.read_exact(&mut banner).await.expect("ssh speaks first");
+        assert_eq!(&banner, b"SSH-2.0-");
+        let arguments: Vec<String> = rig
+            .processes()
+            .into_iter()
+            .map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().replace('\0', " "))
+            .collect();
+        let ssh = arguments.iter().find(|line| line.starts_with("ssh ")).expect("it runs");
+        for part in ["-F /dev/null", "IdentitiesOnly=yes", "IdentityAgent=none", "IdentityFile=clone.key"] {
+            assert!(ssh.contains(part), "{ssh}");
+        }
+    });
+    failed(result);
+    assert!(!rig.folder("alpha").join("clone.key").exists());
 }

@@ -156,7 +156,7 @@ fn environment(starter: &Starter, url: &str, key: bool) -> Vec<(OsString, OsStri
         ssh.push_str(&format!(" -o UserKnownHostsFile={HOSTS} -o IdentityFile={}", if key { KEY } else { "none" }));
     }
     put("GIT_SSH_COMMAND", ssh.into());
-    if let Some((place, token)) = place(url).zip(secret(starter, "GIT_TOKEN")) {
+    if let Some((place, token)) = place(url, &options.clone_protocols).zip(secret(starter, "GIT_TOKEN")) {
         let token = token.expose_secret().trim();
         // A token that needs a certain name is stored as NAME:TOKEN; others are taken with any.
         let pair = if token.contains(':') { token.to_owned() } else { format!("x-access-token:{token}") };
@@ -171,10 +171,13 @@ fn environment(starter: &Starter, url: &str, key: bool) -> Vec<(OsString, OsStri
     env
 }
 
-/// `https://host/` of an https URL.
-fn place(url: &str) -> Option<String> {
-    let host = url.strip_prefix("https://")?.split('/').next()?;
-    Some(format!("https://{host}/"))
+/// `https://host/` of a URL that a token may be sent to.
+fn place(url: &str, protocols: &[String]) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split('/').next()?;
+    // Without encryption only where the operator has allowed it, which nothing but a test does.
+    let fits = scheme == "https" || (scheme == "http" && protocols.iter().any(|protocol| protocol == "http"));
+    fits.then(|| format!("{scheme}://{host}/"))
 }
 
 fn secret<'a>(starter: &'a Starter, name: &str) -> Option<&'a SecretString> {

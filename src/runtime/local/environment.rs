@@ -10,7 +10,6 @@ use secrecy::ExposeSecret;
 use super::folder::Folder;
 use super::{LocalOptions, Program};
 use crate::runtime::Launch;
-use gaggle_commands::Mode;
 
 pub const MARKER: &str = "GAGGLE_AGENT";
 pub const SERVER_KEY: &str = "GOOSE_SERVER__SECRET_KEY";
@@ -28,13 +27,13 @@ pub fn agent(options: &LocalOptions, launch: &Launch, folder: &Folder, marker: O
         // A keyring belongs to the person who runs Gaggle.
         put("GOOSE_DISABLE_KEYRING", "1".into());
     }
-    put("GOOSE_MODE", mode(Mode::Approve).into());
+    put("GOOSE_MODE", "approve".into());
     for (name, value) in &options.env {
         put(name, value.into());
     }
     let settings = &launch.settings;
     for (name, value) in [
-        ("GOOSE_MODE", settings.mode.map(|chosen| mode(chosen).to_owned())),
+        ("GOOSE_MODE", settings.mode.map(|mode| mode.to_string())),
         ("GOOSE_MODEL", settings.model.clone()),
         ("GOOSE_PROVIDER", settings.provider.clone()),
     ] {
@@ -66,15 +65,6 @@ pub fn inherited(home: bool) -> Environment {
             matches!(name.as_ref(), "PATH" | "LANG" | "TZ") || (home && (name == "HOME" || name.starts_with("XDG_")))
         })
         .collect()
-}
-
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Auto => "auto",
-        Mode::Approve => "approve",
-        Mode::SmartApprove => "smart_approve",
-        Mode::Chat => "chat",
-    }
 }
 
 /// The program as the operator's own PATH finds it: a project's PATH must not choose another. Blocks.

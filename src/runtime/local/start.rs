@@ -39,6 +39,7 @@ pub struct Started {
 
 /// Why a start did not succeed, and whether another port may help.
 pub struct Fault {
+    step: &'static str,
     pub text: String,
     /// What the agent wrote last.
     words: String,
@@ -47,7 +48,7 @@ pub struct Fault {
 
 impl Fault {
     fn new(text: String) -> Self {
-        Self { text, words: String::new(), port_taken: false }
+        Self { step: "start", text, words: String::new(), port_taken: false }
     }
 
     /// With what the agent wrote last, ending so that a sentence can follow.
@@ -65,7 +66,13 @@ impl Starter {
                 Err(fault) if fault.port_taken && tries < PORTS => {
                     tracing::debug!(project = %self.launch.project, "the port was taken, another one is tried");
                 }
-                result => return result,
+                Ok(started) => return Ok(started),
+                Err(fault) => {
+                    let text =
+                        if fault.step == "start" { "The agent could not be started" } else { "The agent did not become ready" };
+                    steps.failed(fault.step, text.to_owned()).await;
+                    return Err(fault);
+                }
             }
         }
     }
@@ -109,9 +116,11 @@ impl Starter {
             },
         };
         process.end(&self.orphans).await;
+        let folder = self.folder.clone();
+        let _ = tokio::task::spawn_blocking(move || folder.forget_record()).await;
         let words = self.log.last_words(log_from, Arc::clone(&self.redactor)).await;
         let port_taken = words.to_lowercase().contains("in use") || !ready::is_free(port).await;
-        Err(Fault { text, words, port_taken })
+        Err(Fault { step: "ready", text, words, port_taken })
     }
 
     async fn spawn(
