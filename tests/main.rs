@@ -5,4 +5,5 @@ mod agents;
 mod demo_agent;
 mod goose_api;
 mod goose_real;
+mod runtime;
 mod support;
