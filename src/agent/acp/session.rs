@@ -307,6 +307,13 @@ impl Session {
         }
     }
 
+    /// The stream broke while a run was being read: what was on its way then is lost.
+    pub async fn gap(&self) {
+        if self.running().is_some() {
+            self.send(vec![AgentEvent::Gap]).await;
+        }
+    }
+
     async fn send(&self, events: Vec<AgentEvent>) {
         if events.is_empty() {
             return;

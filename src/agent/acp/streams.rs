@@ -338,6 +338,7 @@ async fn read_session(core: &Arc<Core>, session: &Arc<Session>) {
                 },
             }
         }
+        session.gap().await;
         if !tries.broke(opened).await {
             core.lost(sentences::gone(core.place(), "its stream breaks again and again"));
         }
