@@ -1,5 +1,6 @@
 //! How and where a project's environment runs. Knows nothing of chats, of the store or of what an agent says.
 
+pub mod attached;
 pub mod local;
 
 use async_trait::async_trait;

@@ -1,7 +1,7 @@
 //! The real Goose with the scripted model: it tells the same stories as the demo agent, and a few of its own that our code relies
 //! on. Skipped, and said so, where there is no Goose.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -38,6 +38,9 @@ async fn text_arrives_byte_for_byte_and_is_kept_so() {
     let told = raw.turn(&mut stream, 3, &session, "two tools", "allow_once").await;
     assert_eq!(told.text, quoted(&["one", "two"]));
     assert_eq!((told.approvals.len(), told.tools.len()), (2, 2));
+    let asked = goose.llm.requests();
+    assert!(asked.iter().any(|asked| asked.title) && asked.iter().all(|asked| asked.body["stream"] == true));
+    assert_eq!(asked.iter().filter(|asked| !asked.title && asked.script == "two tools").count(), 2);
     let history = raw.history(&mut stream, 4, &session, &cwd).await;
     let texts: Vec<&str> =
         history.iter().filter(|(kind, _)| kind == "agent_message_chunk").map(|(_, text)| text.as_str()).collect();
@@ -66,4 +69,20 @@ async fn errors_of_the_model_come_as_text() {
     // Goose leaves the model when it is cancelled.
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(goose.llm.left(), 1);
+}
+
+#[tokio::test]
+async fn a_killed_goose_ends_its_streams_at_once() {
+    let Some(binary) = binary("a_killed_goose_ends_its_streams_at_once") else { return };
+    let mut goose = Goose::start(&binary).await;
+    let raw = Raw::connect(&goose.url, SECRET).await;
+    let mut shared = raw.stream(None).await;
+    let (session, mut stream) = raw.session(&mut shared, &goose.work()).await;
+    raw.prompt(2, &session, "say 2000 words").await;
+    stream.until(|message| message["params"]["update"]["sessionUpdate"] == "agent_message_chunk").await;
+    goose.child.kill().await.expect("a living goose");
+    let killed = Instant::now();
+    stream.ended().await;
+    shared.ended().await;
+    assert!(killed.elapsed() < Duration::from_secs(1));
 }

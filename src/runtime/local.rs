@@ -5,7 +5,7 @@
 
 mod clone;
 mod environment;
-mod folder;
+pub(super) mod folder;
 mod log;
 mod orphans;
 mod process;
@@ -157,18 +157,20 @@ impl Shared {
                 "The folder of `{name}` cannot be prepared: {error:#}. Make room or mend the rights there, then `/project activate {name}`."
             )));
         }
-        steps.done("folder", "The folder is ready".to_owned()).await;
+        let settings = &starter.launch.settings;
+        let unlimited = if settings.cpu.is_some() || settings.memory.is_some() {
+            "; the project's CPU and memory limits do not hold in the local runtime"
+        } else {
+            ""
+        };
+        steps.done("folder", format!("The folder is ready{unlimited}")).await;
         clone::clone_once(starter, steps).await?;
         match starter.start(steps).await {
             Ok(started) => Ok(started),
-            Err(fault) => {
-                steps.failed("ready", "The agent did not become ready".to_owned()).await;
-                Err(Error::Failed(format!(
-                    "The agent of `{name}` {}{}Look at `/project logs {name}`, mend the cause, then `/project activate {name}`.",
-                    fault,
-                    if fault.ends_with("```") { "\n" } else { ". " },
-                )))
-            }
+            Err(fault) => Err(Error::Failed(format!(
+                "The agent of `{name}` {}Look at `/project logs {name}`, mend the cause, then `/project activate {name}`.",
+                fault.whole(),
+            ))),
         }
     }
 
@@ -224,6 +226,7 @@ impl Runtime for LocalRuntime {
             };
             let Some(began) = began else {
                 shared.orphans.end(|process| process.project == project.0).await;
+                clone::take_back(&starter.folder).await;
                 return refused(format!("The start of `{name}` was stopped."));
             };
             let started = began?;
@@ -258,11 +261,7 @@ impl Runtime for LocalRuntime {
             )));
         }
         self.shared.slots.forget(project);
-        let text = if keep_files {
-            format!("The files stay in {}", work.display())
-        } else {
-            "The folder is removed".to_owned()
-        };
+        let text = if keep_files { format!("The files stay in {}", work.display()) } else { "The folder is removed".to_owned() };
         steps.done("remove", text).await;
         Ok(())
     }
@@ -282,12 +281,8 @@ impl Runtime for LocalRuntime {
         let candidates = wanted.into_iter().map(|launch| self.shared.adopt(launch, &found));
         let adopted: Vec<_> = join_all(candidates).await.into_iter().flatten().collect();
         let runs: Vec<&str> = adopted.iter().map(|(_, _, run)| run.as_str()).collect();
-        let ended = if found.iter().all(|process| runs.contains(&process.run.as_str())) {
-            0
-        } else {
-            self.shared.orphans.end(|process| !runs.contains(&process.run.as_str())).await
-        };
-        clone::sweep(self.shared.options.data_dir.clone()).await;
+        let ended = self.shared.orphans.end_found(found, |process| !runs.contains(&process.run.as_str())).await;
+        clone::sweep(self.shared.options.data_dir.as_path().into()).await;
         tracing::debug!(?scanned, took = ?began.elapsed(), adopted = adopted.len(), ended, "looked for earlier agents");
         Ok(adopted.into_iter().map(|(project, endpoint, _)| (project, endpoint)).collect())
     }
@@ -339,9 +334,7 @@ impl Runtime for LocalRuntime {
                 "data folder",
                 match writable {
                     Ok(()) => Ok(folder),
-                    Err(error) => {
-                        Err((format!("{folder}: {error}"), "let the user who runs Gaggle write there".to_owned()))
-                    }
+                    Err(error) => Err((format!("{folder}: {error}"), "let the user who runs Gaggle write there".to_owned())),
                 },
             ),
         ]

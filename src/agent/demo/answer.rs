@@ -96,6 +96,9 @@ impl Run {
             self.say("This is the demo agent, and it was asked to fail. ").await?;
             return Err(Cut::Failed(Fault::internal("the demo agent was asked to fail")));
         }
+        if let Some(count) = clock(&prompt) {
+            return self.tell_time(count).await;
+        }
         let count = words_to_say(&prompt);
         if !mentions(&prompt, "tool") {
             return match count {
@@ -133,6 +136,16 @@ impl Run {
         Ok(())
     }
 
+    /// Each piece is the time at which it is sent, for whoever measures how long it takes to arrive.
+    async fn tell_time(&mut self, count: usize) -> Result<(), Cut> {
+        let message = self.new_message();
+        for _ in 0..count {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            self.send_piece("agent_message_chunk", &message, &format!("{} ", now.as_nanos())).await?;
+        }
+        Ok(())
+    }
+
     async fn say(&mut self, text: &str) -> Result<(), Cut> {
         self.stream("agent_message_chunk", text).await
     }
@@ -147,19 +160,10 @@ impl Run {
 
     async fn send_piece(&mut self, kind: &'static str, message: &str, text: &str) -> Result<(), Cut> {
         let cancelled = self.running.cancelled.clone();
-        let pace = self.demo.options.pace;
-        let sent = async {
-            self.client.update(&self.name, piece(kind, message, text)).await;
-            if pace.is_zero() {
-                tokio::task::yield_now().await;
-            } else {
-                tokio::time::sleep(pace).await;
-            }
-        };
         tokio::select! {
             biased;
             () = cancelled.cancelled() => return Err(Cut::Cancelled),
-            () = sent => {}
+            () = self.client.update(&self.name, piece(kind, message, text)) => {}
         }
         match self.entries.last_mut() {
             Some(Entry::Agent { id, text: so_far } | Entry::Thought { id, text: so_far }) if id == message => {
@@ -169,6 +173,15 @@ impl Run {
                 let (id, text) = (message.to_owned(), text.to_owned());
                 let thought = kind == "agent_thought_chunk";
                 self.entries.push(if thought { Entry::Thought { id, text } } else { Entry::Agent { id, text } });
+            }
+        }
+        let pace = self.demo.options.pace;
+        if pace.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::select! {
+                () = cancelled.cancelled() => return Err(Cut::Cancelled),
+                () = tokio::time::sleep(pace) => {}
             }
         }
         Ok(())
@@ -279,6 +292,12 @@ fn mentions(prompt: &str, word: &str) -> bool {
     prompt.split(|c: char| !c.is_alphanumeric()).any(|found| found.eq_ignore_ascii_case(word))
 }
 
+/// `clock N`, and nothing else.
+fn clock(prompt: &str) -> Option<usize> {
+    let count: usize = prompt.trim().strip_prefix("clock ")?.parse().ok()?;
+    (1..=MAX_PIECES).contains(&count).then_some(count)
+}
+
 fn words_to_say(prompt: &str) -> Option<usize> {
     static SAY: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)\bsay\s+(\d{1,6})\s+words?\b").ok());
     let count = SAY.as_ref()?.captures(prompt)?[1].parse().ok()?;
@@ -286,7 +305,7 @@ fn words_to_say(prompt: &str) -> Option<usize> {
 }
 
 fn greeting(prompt: &str) -> String {
-    let question = clip(&words(prompt), 160);
+    let question = clip(&words(prompt), 120);
     format!(
         "**This is Gaggle's demo agent.** There is no AI model behind it. You wrote:\n\n> {question}\n\n\
          Try `say 20 words`, or a message with the word `tool` to see an approval. \

@@ -27,7 +27,8 @@ pub async fn serve_stdio(options: Options) -> anyhow::Result<()> {
     converse(input, tokio::io::stdout(), options).await
 }
 
-async fn converse(
+/// The same over any lines in and out.
+pub async fn converse(
     mut input: mpsc::Receiver<String>,
     output: impl AsyncWrite + Send + Unpin + 'static,
     options: Options,
@@ -71,4 +72,65 @@ async fn write(client: Arc<Client>, mut output: impl AsyncWrite + Unpin) -> anyh
         output.flush().await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::io::AsyncBufReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn answers_to_the_end_of_the_input() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = Options::new(folder.path());
+        options.pace = std::time::Duration::ZERO;
+        let (lines, input) = mpsc::channel(8);
+        let (output, read) = tokio::io::duplex(1 << 16);
+        let served = tokio::spawn(converse(input, output, options));
+        let mut told = tokio::io::BufReader::new(read).lines();
+        let mut next = async || -> Value {
+            let line = told.next_line().await.expect("text").expect("a line");
+            serde_json::from_str(&line).expect("JSON")
+        };
+        let say = async |id: u64, method: &str, params: Value| {
+            let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+            lines.send(message.to_string()).await.expect("a reader");
+        };
+        say(0, "initialize", json!({ "protocolVersion": 1 })).await;
+        assert_eq!(next().await["result"]["agentInfo"]["name"], super::super::NAME);
+        lines.send("{bad".to_owned()).await.expect("a reader");
+        assert_eq!(next().await["error"]["code"], -32700);
+        say(1, "session/new", json!({ "cwd": folder.path(), "mcpServers": [] })).await;
+        let session = next().await["result"]["sessionId"].clone();
+        let prompt = |text: &str| json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] });
+        say(2, "session/prompt", prompt("tool, and say 5 words")).await;
+        let request = loop {
+            let message = next().await;
+            if message["method"] == "session/request_permission" {
+                break message["id"].clone();
+            }
+        };
+        let outcome = json!({ "outcome": { "outcome": "selected", "optionId": "allow_once" } });
+        lines.send(json!({ "jsonrpc": "2.0", "id": request, "result": outcome }).to_string()).await.expect("a reader");
+        let mut text = String::new();
+        loop {
+            let message = next().await;
+            if message["id"] == 2 {
+                assert_eq!(message["result"]["stopReason"], "end_turn");
+                break;
+            }
+            let update = &message["params"]["update"];
+            if update["sessionUpdate"] == "agent_message_chunk" {
+                text.push_str(update["content"]["text"].as_str().expect("text"));
+            }
+        }
+        assert_eq!(text, "w1 w2 w3 w4 w5");
+        // What needs no more input is finished, what does is not waited for.
+        say(3, "session/prompt", prompt("say 2000 words")).await;
+        drop(lines);
+        while next().await["id"] != 3 {}
+        served.await.expect("no panic").expect("a good end");
+    }
 }

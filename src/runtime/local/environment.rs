@@ -10,7 +10,6 @@ use secrecy::ExposeSecret;
 use super::folder::Folder;
 use super::{LocalOptions, Program};
 use crate::runtime::Launch;
-use gaggle_commands::Mode;
 
 pub const MARKER: &str = "GAGGLE_AGENT";
 pub const SERVER_KEY: &str = "GOOSE_SERVER__SECRET_KEY";
@@ -28,13 +27,13 @@ pub fn agent(options: &LocalOptions, launch: &Launch, folder: &Folder, marker: O
         // A keyring belongs to the person who runs Gaggle.
         put("GOOSE_DISABLE_KEYRING", "1".into());
     }
-    put("GOOSE_MODE", mode(Mode::Approve).into());
+    put("GOOSE_MODE", "approve".into());
     for (name, value) in &options.env {
         put(name, value.into());
     }
     let settings = &launch.settings;
     for (name, value) in [
-        ("GOOSE_MODE", settings.mode.map(|chosen| mode(chosen).to_owned())),
+        ("GOOSE_MODE", settings.mode.map(|mode| mode.to_string())),
         ("GOOSE_MODEL", settings.model.clone()),
         ("GOOSE_PROVIDER", settings.provider.clone()),
     ] {
@@ -68,21 +67,11 @@ pub fn inherited(home: bool) -> Environment {
         .collect()
 }
 
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Auto => "auto",
-        Mode::Approve => "approve",
-        Mode::SmartApprove => "smart_approve",
-        Mode::Chat => "chat",
-    }
-}
-
 /// The program as the operator's own PATH finds it: a project's PATH must not choose another. Blocks.
 pub fn find_program(command: &Path) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
-    let executable = |path: &PathBuf| {
-        std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
+    let executable =
+        |path: &PathBuf| std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
     if command.components().count() > 1 || command.is_absolute() {
         return std::path::absolute(command).ok().filter(executable);
     }

@@ -27,8 +27,7 @@ pub struct Record {
 impl Folder {
     pub fn of(data_dir: &Path, project: &ProjectId) -> Self {
         // An id is made by us of letters and digits; anything else must not become a path.
-        let name: String =
-            project.0.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let name: String = project.0.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
         Self(data_dir.join("projects").join(name))
     }
 
@@ -154,10 +153,7 @@ fn unlock(path: &Path) {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         // The type of an entry is that of the link itself, not of what it leads to.
         folders.extend(
-            entries
-                .flatten()
-                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                .map(|entry| entry.path()),
+            entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
         );
     }
 }

@@ -100,8 +100,7 @@ impl Log {
         let read = tokio::task::spawn_blocking(move || {
             let length = log.length();
             let from = if from > length { 0 } else { from };
-            let text =
-                read_range(&log.path, from.max(length.saturating_sub(256 * 1024)), length, from).unwrap_or_default();
+            let text = read_range(&log.path, from.max(length.saturating_sub(256 * 1024)), length, from).unwrap_or_default();
             last_lines(&redactor.redact(&String::from_utf8_lossy(&text)), 10, 1_500)
         });
         read.await.unwrap_or_default()

@@ -2,7 +2,7 @@
 //!
 //! Invariant: touches only processes that carry the marker of this data folder, and their descendants.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
@@ -67,9 +67,7 @@ impl Orphans {
             .processes()
             .iter()
             .filter(|(pid, _)| pid.as_u32() != own)
-            .filter_map(|(pid, process)| {
-                Some((*pid, process.environ().iter().find_map(|variable| self.read(variable))?))
-            })
+            .filter_map(|(pid, process)| Some((*pid, process.environ().iter().find_map(|variable| self.read(variable))?)))
             .collect();
         if marks.is_empty() {
             return Ok(Vec::new());
@@ -103,16 +101,20 @@ impl Orphans {
 
     /// Kills every process that `pick` picks, and returns when none of them is left. Gives how many there were.
     pub async fn end(&self, pick: impl Fn(&Marked) -> bool) -> usize {
-        let mut killed = std::collections::HashSet::new();
+        match self.scan().await {
+            Ok(found) => self.end_found(found, pick).await,
+            Err(error) => {
+                tracing::warn!(%error, "what an agent left behind cannot be found");
+                0
+            }
+        }
+    }
+
+    /// The same, for one who has just looked.
+    pub async fn end_found(&self, mut found: Vec<Marked>, pick: impl Fn(&Marked) -> bool) -> usize {
+        let mut killed = HashSet::new();
         // Again until none is found: a process may fork between being seen and being killed.
         for round in 1..=300_u64 {
-            let mut found = match self.scan().await {
-                Ok(found) => found,
-                Err(error) => {
-                    tracing::warn!(%error, "what an agent left behind cannot be found");
-                    return killed.len();
-                }
-            };
             found.retain(|process| pick(process));
             if found.is_empty() {
                 return killed.len();
@@ -128,6 +130,7 @@ impl Orphans {
                     let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
                 }
             }
+            found = self.scan().await.unwrap_or_default();
         }
         tracing::warn!("some processes of earlier agents could not be ended");
         killed.len()

@@ -58,9 +58,7 @@ impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Exit::Code(code) => write!(f, "ended with exit code {code}"),
-            Exit::Signal(9) => {
-                f.write_str("was ended by signal 9 (SIGKILL; perhaps by the system, for want of memory)")
-            }
+            Exit::Signal(9) => f.write_str("was ended by signal 9 (SIGKILL; perhaps by the system, for want of memory)"),
             Exit::Signal(signal) => write!(f, "was ended by signal {signal}"),
             Exit::Unknown => f.write_str("ended"),
         }
@@ -201,10 +199,7 @@ mod adopted {
     impl Watch {
         pub fn new(pid: Pid) -> io::Result<Self> {
             let fd = pidfd_open(pid, PidfdFlags::empty())?;
-            #[expect(
-                deprecated,
-                reason = "its successor is unsafe, for the sake of types that can change their descriptor"
-            )]
+            #[expect(deprecated, reason = "its successor is unsafe, for the sake of types that can change their descriptor")]
             let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
             Ok(Self(fd))
         }

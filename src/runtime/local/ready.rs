@@ -42,9 +42,7 @@ async fn ask(port: u16) -> io::Result<bool> {
     if stream.local_addr()? == address {
         return Ok(false);
     }
-    stream
-        .write_all(format!("GET /health HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n").as_bytes())
-        .await?;
+    stream.write_all(format!("GET /health HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n").as_bytes()).await?;
     let mut status = [0; 12];
     stream.read_exact(&mut status).await?;
     Ok(status.starts_with(b"HTTP/1.") && status.ends_with(b" 200"))

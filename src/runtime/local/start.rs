@@ -38,13 +38,27 @@ pub struct Started {
 }
 
 /// Why a start did not succeed, and whether another port may help.
-struct Fault {
-    text: String,
+pub struct Fault {
+    step: &'static str,
+    pub text: String,
+    /// What the agent wrote last.
+    words: String,
     port_taken: bool,
 }
 
+impl Fault {
+    fn new(text: String) -> Self {
+        Self { step: "start", text, words: String::new(), port_taken: false }
+    }
+
+    /// With what the agent wrote last, ending so that a sentence can follow.
+    pub fn whole(&self) -> String {
+        with_words(&self.text, &self.words)
+    }
+}
+
 impl Starter {
-    pub async fn start(&self, steps: &Shown<'_>) -> Result<Started, String> {
+    pub async fn start(&self, steps: &Shown<'_>) -> Result<Started, Fault> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -52,28 +66,30 @@ impl Starter {
                 Err(fault) if fault.port_taken && tries < PORTS => {
                     tracing::debug!(project = %self.launch.project, "the port was taken, another one is tried");
                 }
-                result => return result.map_err(|fault| fault.text),
+                Ok(started) => return Ok(started),
+                Err(fault) => {
+                    let text =
+                        if fault.step == "start" { "The agent could not be started" } else { "The agent did not become ready" };
+                    steps.failed(fault.step, text.to_owned()).await;
+                    return Err(fault);
+                }
             }
         }
     }
 
     async fn start_once(&self, steps: &Shown<'_>) -> Result<Started, Fault> {
         steps.running("start", format!("Starting {}", self.options.program.name())).await;
-        let run = run_id().map_err(|error| fault(format!("could not be started: {error}")))?;
+        let run = run_id().map_err(|error| Fault::new(format!("could not be started: {error}")))?;
         let (command, args, port) = match &self.options.program {
             Program::Http { command, args, .. } => {
-                let port = ready::free_port().await.map_err(|error| fault(format!("got no port: {error}")))?;
+                let port = ready::free_port().await.map_err(|error| Fault::new(format!("got no port: {error}")))?;
                 let fill = |arg: &String| arg.replace("{host}", ready::HOST).replace("{port}", &port.to_string());
                 (command, args.iter().map(fill).collect(), Some(port))
             }
             Program::Stdio { command, args } => (command, args.clone(), None),
         };
-        let env = environment::agent(
-            &self.options,
-            &self.launch,
-            &self.folder,
-            self.orphans.marker(&self.launch.project.0, &run),
-        );
+        let env =
+            environment::agent(&self.options, &self.launch, &self.folder, self.orphans.marker(&self.launch.project.0, &run));
         let (mut process, pipes, log_from) = self.spawn(command.clone(), args, env, run, port.is_none()).await?;
         let Some(port) = port else {
             return match pipes {
@@ -81,7 +97,7 @@ impl Starter {
                     steps.done("start", format!("Started {}", self.options.program.name())).await;
                     Ok(Started { process, endpoint: Endpoint::Stdio(pipes), log_from })
                 }
-                None => Err(fault("has no standard input and output".to_owned())),
+                None => Err(Fault::new("has no standard input and output".to_owned())),
             };
         };
         self.record(&process, port).await;
@@ -100,9 +116,11 @@ impl Starter {
             },
         };
         process.end(&self.orphans).await;
+        let folder = self.folder.clone();
+        let _ = tokio::task::spawn_blocking(move || folder.forget_record()).await;
         let words = self.log.last_words(log_from, Arc::clone(&self.redactor)).await;
         let port_taken = words.to_lowercase().contains("in use") || !ready::is_free(port).await;
-        Err(Fault { text: with_words(text, &words), port_taken })
+        Err(Fault { step: "ready", text, words, port_taken })
     }
 
     async fn spawn(
@@ -123,8 +141,8 @@ impl Starter {
             Ok((Plan { program, args, env, cwd: folder.work(), run, log: file, piped }, log_from))
         });
         let (plan, log_from) =
-            prepared.await.unwrap_or_else(|error| Err(format!("could not be started: {error}"))).map_err(fault)?;
-        let (process, pipes) = Process::start(plan).map_err(|error| fault(format!("could not be started: {error}")))?;
+            prepared.await.unwrap_or_else(|error| Err(format!("could not be started: {error}"))).map_err(Fault::new)?;
+        let (process, pipes) = Process::start(plan).map_err(|error| Fault::new(format!("could not be started: {error}")))?;
         Ok((process, pipes, log_from))
     }
 
@@ -144,25 +162,13 @@ impl Starter {
             Program::Http { protocol, .. } => *protocol,
             Program::Stdio { .. } => crate::agent::Protocol::Acp,
         };
-        Endpoint::Http {
-            url: format!("http://{}:{port}", ready::HOST),
-            key: Some(self.launch.server_key.clone()),
-            protocol,
-        }
+        Endpoint::Http { url: format!("http://{}:{port}", ready::HOST), key: Some(self.launch.server_key.clone()), protocol }
     }
 }
 
-fn fault(text: String) -> Fault {
-    Fault { text, port_taken: false }
-}
-
-/// The sentence, and what the agent said last.
-pub fn with_words(text: String, words: &str) -> String {
-    if words.is_empty() {
-        format!("{text}. It wrote nothing")
-    } else {
-        format!("{text}. It wrote last:\n```\n{words}\n```")
-    }
+/// A predicate and what the agent wrote last, ending so that a sentence can follow.
+pub fn with_words(text: &str, words: &str) -> String {
+    if words.is_empty() { format!("{text}. ") } else { format!("{text}. It wrote last:\n```\n{words}\n```\n") }
 }
 
 fn run_id() -> Result<String, String> {

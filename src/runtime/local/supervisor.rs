@@ -116,12 +116,12 @@ impl Supervisor {
 
     /// `None` if it was stopped meanwhile, or given up.
     async fn start_again(&self, failures: &mut u32, mut reason: String, words: String) -> Option<Started> {
-        let mut full = with_words(reason.clone(), &words);
+        let mut full = with_words(&reason, &words);
         loop {
             *failures += 1;
             let project = self.starter.launch.project.clone();
             if *failures >= FAILURES {
-                let reason = format!("The agent ended {FAILURES} times in a row; the last time it {full}");
+                let reason = format!("The agent ended {FAILURES} times in a row; the last time it {full}").trim_end().to_owned();
                 self.tell(RuntimeEvent::Failed { project, reason }).await;
                 return None;
             }
@@ -146,8 +146,8 @@ impl Supervisor {
                         return Some(started);
                     }
                     Err(fault) => {
-                        reason = fault.lines().next().unwrap_or_default().trim_end_matches([':', '.']).to_owned();
-                        full = fault;
+                        full = fault.whole();
+                        reason = fault.text;
                     }
                 },
             }
