@@ -9,10 +9,11 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::Acp;
+use super::core::{Core, Hello, Wire, locked};
 use super::message::{self, Incoming};
 use super::session::{Next, Session};
 use super::streams::give_up;
-use super::{Acp, Core, Hello, Wire, locked};
 use crate::agent::{AgentEvent, Failure, MAX_EVENT, Patience, Pipes, sentences};
 
 const PLACE: &str = "the other end of the pipe";

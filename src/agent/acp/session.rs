@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Core;
+use super::core::Core;
 use super::message::{Incoming, RpcError};
 use super::updates::{self, Fold, Replay};
 use crate::agent::sse::Life;

@@ -13,9 +13,10 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::Acp;
+use super::core::{Core, Hello, Wire};
 use super::message::{self, Incoming};
 use super::session::{Next, Session};
-use super::{Acp, Core, Hello, Wire};
 use crate::agent::site::{Site, Trouble};
 use crate::agent::sse::{self, Cut, Life};
 use crate::agent::{AgentEvent, Failure, MAX_EVENT, Patience, sentences};
