@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Work;
 use crate::agent::{self, Agent, Failure};
@@ -13,7 +14,13 @@ use crate::model::{Project, ProjectId};
 pub struct Agents(Mutex<HashMap<ProjectId, Slot>>);
 
 /// Held while a connection is made, so that it is made once.
-type Slot = Arc<AsyncMutex<Option<Arc<dyn Agent>>>>;
+type Slot = Arc<AsyncMutex<Option<Connected>>>;
+
+struct Connected {
+    agent: Arc<dyn Agent>,
+    /// Ends the watch over the connection, which would keep it alive otherwise.
+    _watch: DropGuard,
+}
 
 impl Agents {
     fn slot(&self, project: &ProjectId) -> Slot {
@@ -32,9 +39,9 @@ impl Agents {
     /// Ends the connection and what runs on it.
     pub async fn close(&self, project: &ProjectId) {
         if let Some(slot) = self.take(project)
-            && let Some(agent) = slot.lock().await.take()
+            && let Some(connected) = slot.lock().await.take()
         {
-            agent.close().await;
+            connected.agent.close().await;
         }
     }
 
@@ -54,8 +61,8 @@ impl Work {
         let id = &project.id;
         let slot = self.0.agents.slot(id);
         let mut held = slot.lock().await;
-        if let Some(agent) = &*held {
-            return Ok(agent.clone());
+        if let Some(connected) = &*held {
+            return Ok(connected.agent.clone());
         }
         let Some(endpoint) = self.0.runtime.endpoint(id).await else {
             return Err(Failure::Interrupted("The project's agent is not running. Start it with `/project activate` and ask again.".into()));
@@ -66,14 +73,18 @@ impl Work {
         if agent.connection() != earlier {
             self.0.store.set_connection(id, agent.connection()).await.map_err(broken)?;
         }
-        *held = Some(agent.clone());
+        let watch = CancellationToken::new();
+        *held = Some(Connected { agent: agent.clone(), _watch: watch.clone().drop_guard() });
         drop(held);
         let (work, id, watched) = (self.clone(), id.clone(), agent.clone());
         tokio::spawn(async move {
-            watched.closed().await;
+            tokio::select! {
+                () = watched.closed() => {}
+                () = watch.cancelled() => return,
+            }
             let slot = work.0.agents.slot(&id);
             let mut held = slot.lock().await;
-            if held.as_ref().is_some_and(|a| Arc::ptr_eq(a, &watched)) {
+            if held.as_ref().is_some_and(|c| Arc::ptr_eq(&c.agent, &watched)) {
                 *held = None;
             }
         });
