@@ -13,10 +13,12 @@ async fn a_killed_gaggles_agents_are_taken_over_or_ended() {
     let others = other.start(launch("alpha")).await;
     let urls = killed_owner(mine.path(), "alpha beta gamma", &[]).await;
     let (alpha, beta, gamma) = (pid(&urls[0]).await, pid(&urls[1]).await, pid(&urls[2]).await);
+    let mut bare = Vec::new();
     for url in &urls[..2] {
         stand_in::ask(url, "/stray").await;
-        stand_in::ask(url, "/bare").await;
+        bare.push(stand_in::ask(url, "/bare").await.parse().expect("a process"));
     }
+    until("their environment is empty", || bare.iter().all(|pid| environ(*pid).is_empty())).await;
     until("the strays run", || marked(mine.path()).len() >= 5).await;
     // Gamma crashed while nobody looked, and its child was left.
     stand_in::ask(&urls[2], "/stray").await;
@@ -35,6 +37,7 @@ async fn a_killed_gaggles_agents_are_taken_over_or_ended() {
     assert!(left.contains(&alpha), "it runs on");
     assert!(!left.contains(&beta), "not wanted");
     assert_eq!(left.len(), 2, "alpha and its child: {left:?}");
+    assert!(alive(bare[0]) && !alive(bare[1]), "a child without a marker goes with its parent");
     assert_eq!(stand_in::ask(&others, "/health").await, "ok", "another data folder's agent is not touched");
 
     // From here on it is like any other.
@@ -42,6 +45,8 @@ async fn a_killed_gaggles_agents_are_taken_over_or_ended() {
     kill(alpha);
     let again = restarted(&mut events).await;
     assert_eq!(marked(mine.path()), [pid(&again).await], "its child is gone with it");
+    // The one child that nothing tells of any more, once its parent is dead.
+    kill(bare[0]);
     runtime.deactivate(&ProjectId::from("alpha"), no_steps()).await.expect("it stops");
     assert_eq!(marked(mine.path()), [0; 0]);
     assert_eq!(stand_in::ask(&others, "/health").await, "ok");

@@ -249,7 +249,7 @@ impl Pending {
             let text = String::from_utf8_lossy(&self.0).into_owned();
             let at = redactor.cut(&text, LINE);
             lines.push(redactor.redact(&text[..at]));
-            self.0 = text[at..].as_bytes().to_vec();
+            self.0 = text.as_bytes()[at..].to_vec();
         }
         lines
     }
