@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use gaggle::model::{ConversationId, PersonId, Project, ProjectId, Settings, SessionId, Status, Timestamp};
-use gaggle::store::Store;
+use gaggle::model::{Actor, ConversationId, Message, Origin, PersonId, Project, ProjectId, Settings, SessionId, Status, Timestamp, TurnState};
+use gaggle::store::{Place, Store};
 
 const PROJECTS: usize = 1_000;
 const AT_ONCE: usize = 256;
@@ -15,6 +15,8 @@ async fn main() {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path(), None).unwrap();
     let person = PersonId("console:ann".into());
+    let actor = Actor { surface: "console".into(), id: "ann".into(), name: "ann".into() };
+    let origin = Origin { actor, conversation: ConversationId("console:general".into()), input: None };
     for n in 0..PROJECTS {
         let project = Project {
             id: ProjectId(format!("p{n:09}")),
@@ -33,12 +35,15 @@ async fn main() {
     let begin = Instant::now();
     let tasks: Vec<_> = (0..AT_ONCE)
         .map(|task| {
-            let (store, person) = (store.clone(), person.clone());
+            let (store, person, origin) = (store.clone(), person.clone(), origin.clone());
             tokio::spawn(async move {
                 for n in (task..sessions).step_by(AT_ONCE) {
-                    let thread = ConversationId(format!("console:general#{n}"));
+                    let place = Place::Thread(ConversationId(format!("console:general#{n}")));
                     let project = ProjectId(format!("p{:09}", n % PROJECTS));
-                    store.create_session(&project, &person, format!("session {n}"), &thread).await.unwrap();
+                    let message = Message { author: person.clone(), text: format!("question {n}") };
+                    let (_, mut turn) = store.open_session(&project, format!("session {n}"), place, origin.clone(), message).await.unwrap();
+                    turn.state = TurnState::Done;
+                    store.close_turn(turn).await.unwrap();
                 }
             })
         })
@@ -46,7 +51,7 @@ async fn main() {
     for task in tasks {
         task.await.unwrap();
     }
-    report("durable session writes", sessions, begin);
+    report("durable writes", 2 * sessions, begin);
     println!("{:<28} {:>10.1} MB", "file", store.size().await as f64 / 1e6);
 
     let begin = Instant::now();

@@ -2,6 +2,7 @@
 
 mod acp;
 pub mod demo;
+mod goose_api;
 mod sentences;
 mod site;
 mod sse;
@@ -22,14 +23,32 @@ pub enum AgentEvent {
     /// More of the answer. Joined, they are the answer, byte for byte.
     Text(String),
     Thought(String),
-    ToolStarted { id: String, tool: String, title: String, arguments: serde_json::Value },
-    ToolEnded { id: String, ok: bool, output: String },
+    ToolStarted {
+        id: String,
+        tool: String,
+        title: String,
+        arguments: serde_json::Value,
+    },
+    ToolEnded {
+        id: String,
+        ok: bool,
+        output: String,
+    },
     /// The agent waits for [`Agent::answer`] with this `request`.
-    ApprovalWanted { request: String, call: String, tool: String, title: String, arguments: serde_json::Value },
+    ApprovalWanted {
+        request: String,
+        call: String,
+        tool: String,
+        title: String,
+        arguments: serde_json::Value,
+    },
     Usage(Usage),
     Title(String),
     /// Something that the user ought to know and that is no part of the answer (context compacted, a retry, …).
     Notice(String),
+    /// The way to the agent broke and was mended: a piece of text may be missing from here on. Once the run is done,
+    /// [`Agent::last_answer`] has the whole.
+    Gap,
     Done { cancelled: bool, usage: Option<Usage> },
     Failed(Failure),
 }
@@ -168,7 +187,12 @@ impl Default for Patience {
 pub const MAX_EVENT: usize = 16 * 1024 * 1024;
 
 /// Connects to an agent. `earlier` is what [`Agent::connection`] said before a restart: taken up again if the agent still has it.
-pub async fn connect(endpoint: &Endpoint, cwd: &str, patience: Patience, earlier: Option<&str>) -> Result<Arc<dyn Agent>, Failure> {
+pub async fn connect(
+    endpoint: &Endpoint,
+    cwd: &str,
+    patience: Patience,
+    earlier: Option<&str>,
+) -> Result<Arc<dyn Agent>, Failure> {
     let (url, key, protocol) = match endpoint {
         Endpoint::Stdio(pipes) => return Ok(Arc::new(acp::connect_pipes(pipes, cwd, patience).await?)),
         Endpoint::Http { url, key, protocol } => (url, key, protocol),
@@ -180,6 +204,6 @@ pub async fn connect(endpoint: &Endpoint, cwd: &str, patience: Patience, earlier
     };
     match protocol {
         Protocol::Auto | Protocol::Acp => Ok(Arc::new(acp::connect_http(site, cwd, patience, earlier).await?)),
-        Protocol::GooseApi => Err(Failure::Failed("not yet".to_owned())),
+        Protocol::GooseApi => Ok(Arc::new(goose_api::connect(site, patience).await?)),
     }
 }

@@ -77,6 +77,7 @@ impl Engine {
     /// Takes an input. What it leads to is shown on the surface that it came from.
     pub async fn submit(&self, inbound: Inbound) -> Ticket {
         let origin = inbound.origin.clone();
+        metrics::counter!("gaggle_inputs_total", "surface" => origin.actor.surface.clone()).increment(1);
         match self.accept(inbound).await {
             Ok(ticket) => ticket,
             Err(error) => {
@@ -162,6 +163,7 @@ impl Engine {
     fn spawn(&self, call: Authorized, summary: String) -> Ticket {
         let engine = self.clone();
         let caller = call.caller.clone();
+        let (told, origin) = (self.clone(), caller.origin.clone());
         let task = tokio::spawn(async move {
             let result = handlers::handle(&engine.0.context, call).await;
             let reply = match result {
@@ -183,7 +185,7 @@ impl Engine {
                 match task.await {
                     Ok(ok) => ok,
                     Err(error) => {
-                        tracing::error!(%error, "a handler panicked");
+                        told.reply(&origin, Error::Broken(error.into()).reply()).await;
                         false
                     }
                 }

@@ -25,7 +25,7 @@ pub use backup::{offline as backup_offline, restore};
 pub use cipher::{Cipher, KeySource};
 pub use open::{DATABASE, OpenError, SCHEMA};
 pub use secrets::Scope;
-pub use sessions::SessionSummary;
+pub use sessions::{Place, SessionSummary};
 use table::Read;
 use writer::Writer;
 

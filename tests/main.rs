@@ -1,6 +1,7 @@
 //! The only test binary: linking one is enough.
 #![allow(clippy::print_stderr)]
 
+mod agents;
 mod demo_agent;
 mod goose_api;
 mod goose_real;

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 pub use http::serve;
-pub use stdio::serve_stdio;
+pub use stdio::{converse, serve_stdio};
 
 /// What the agent calls itself in `agentInfo`.
 pub const NAME: &str = "gaggle-demo-agent";

@@ -16,8 +16,11 @@ const QUOTED: usize = 400;
 
 static USER_INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r"://[^/\s@]+@"));
 static QUERY: LazyLock<Regex> = LazyLock::new(|| pattern(r"(://[^\s?]+)\?[^\s]+"));
-static KEYS: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)\b(?:(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abpr]|hf|gsk|AIza)[-_][A-Za-z0-9_*.-]{6,}|(?:bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,})"));
+static KEYS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b(?:(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abpr]|hf|gsk|AIza)[-_][A-Za-z0-9_*.-]{6,}|(?:bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,})",
+    )
+});
 static REFUSED_KEY: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)\b(401|403|unauthori[sz]ed|authentication|forbidden|invalid api key|incorrect api key)\b"));
 
@@ -70,9 +73,11 @@ pub fn agent_refused(what: &str, message: &str) -> Failure {
     Failure::Failed(format!("The agent could not {what}: {}", ended(&quoted(message))))
 }
 
+/// What Goose says if its provider refuses the key; other agents, if nobody has logged in.
 pub fn needs_login(message: &str) -> Failure {
     Failure::Failed(format!(
-        "The agent wants a login or a provider first: {} Set its provider, model and key, then restart the project.",
+        "The agent may not use its model: {} Its provider has no key, or does not accept it: set the right one with \
+         `/project secret set`, then restart the project.",
         ended(&quoted(message))
     ))
 }
@@ -85,7 +90,10 @@ pub fn too_large() -> Failure {
 }
 
 pub fn gone(place: &str, why: &str) -> Failure {
-    Failure::Interrupted(format!("The agent at {place} is gone ({}); the answer is incomplete. Ask again once it is back.", quoted(why)))
+    Failure::Interrupted(format!(
+        "The agent at {place} is gone ({}); the answer is incomplete. Ask again once it is back.",
+        quoted(why)
+    ))
 }
 
 pub fn busy() -> Failure {
@@ -108,7 +116,9 @@ pub fn silent(idle: Duration) -> Failure {
 
 pub fn no_answer(what: &str, patience: Duration) -> Failure {
     let seconds = patience.as_secs();
-    Failure::Failed(format!("The agent did not answer within {seconds} s when asked to {what}. Try again, or restart the project."))
+    Failure::Failed(format!(
+        "The agent did not answer within {seconds} s when asked to {what}. Try again, or restart the project."
+    ))
 }
 
 pub fn no_acp(place: &str) -> Failure {

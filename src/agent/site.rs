@@ -31,14 +31,16 @@ pub enum Trouble {
 
 impl Site {
     pub fn new(url: &str, key: Option<&SecretString>, patience: Patience) -> Result<Self, Failure> {
-        let broken = |what: &str| Failure::Failed(format!("The agent's address {} cannot be used: {what}.", sentences::shown_url(url)));
+        let broken =
+            |what: &str| Failure::Failed(format!("The agent's address {} cannot be used: {what}.", sentences::shown_url(url)));
         let secure = url.starts_with("https://");
         if !secure && !url.starts_with("http://") {
             return Err(broken("it has to start with http:// or https://"));
         }
         let mut headers = HeaderMap::new();
         if let Some(key) = key {
-            let mut value = HeaderValue::from_str(key.expose_secret()).map_err(|_| broken("its key has characters that no header may hold"))?;
+            let mut value = HeaderValue::from_str(key.expose_secret())
+                .map_err(|_| broken("its key has characters that no header may hold"))?;
             value.set_sensitive(true);
             headers.insert(KEY, value);
         }
@@ -86,9 +88,17 @@ impl Site {
     pub fn unreachable(&self, trouble: &Trouble) -> Failure {
         let place = self.place();
         Failure::Interrupted(match trouble {
-            Trouble::Refused(why) => format!("No agent answers at {place} ({}). Check that it runs and that the address is right.", sentences::quoted(why)),
-            Trouble::Lost(why) => format!("The connection to the agent at {place} broke ({}). Try again.", sentences::quoted(why)),
-            Trouble::TooLong => format!("The agent at {place} did not answer within {} s. Try again, or restart it.", self.patience.call.as_secs()),
+            Trouble::Refused(why) => format!(
+                "No agent answers at {place} ({}). Check that it runs and that the address is right.",
+                sentences::quoted(why)
+            ),
+            Trouble::Lost(why) => {
+                format!("The connection to the agent at {place} broke ({}). Try again.", sentences::quoted(why))
+            }
+            Trouble::TooLong => format!(
+                "The agent at {place} did not answer within {} s. Try again, or restart it.",
+                self.patience.call.as_secs()
+            ),
         })
     }
 
@@ -97,22 +107,33 @@ impl Site {
         let place = self.place();
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => sentences::key_refused(&place),
-            StatusCode::PAYLOAD_TOO_LARGE => Failure::Failed("The message is larger than the agent takes. Send a shorter one.".to_owned()),
-            other => Failure::Failed(format!("The agent at {place} answered with HTTP status {other}. Check its log and its address.")),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Failure::Failed("The message is larger than the agent takes. Send a shorter one.".to_owned())
+            }
+            other => {
+                Failure::Failed(format!("The agent at {place} answered with HTTP status {other}. Check its log and its address."))
+            }
         }
     }
 
     /// Which protocol the server speaks.
     pub async fn detect(&self) -> Result<Protocol, Failure> {
         let mut tried = Vec::new();
-        for (path, protocol) in [("/acp", Protocol::Acp), ("/api/v1/health", Protocol::GooseApi), ("/api/v1/sessions", Protocol::GooseApi)] {
+        for (path, protocol) in
+            [("/acp", Protocol::Acp), ("/api/v1/health", Protocol::GooseApi), ("/api/v1/sessions", Protocol::GooseApi)]
+        {
             let path_or_none = if self.url.ends_with("/acp") && protocol == Protocol::Acp { "" } else { path };
-            let response = self.call(self.request(reqwest::Method::GET, path_or_none)).await.map_err(|trouble| self.unreachable(&trouble))?;
+            let response = self
+                .call(self.request(reqwest::Method::GET, path_or_none))
+                .await
+                .map_err(|trouble| self.unreachable(&trouble))?;
             let status = response.status();
             match (protocol, status) {
                 (_, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => return Err(self.odd_status(status)),
                 // It speaks ACP and misses what a plain GET does not have: the kind of answer, or the connection's id.
-                (Protocol::Acp, StatusCode::NOT_ACCEPTABLE | StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED) => return Ok(protocol),
+                (Protocol::Acp, StatusCode::NOT_ACCEPTABLE | StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED) => {
+                    return Ok(protocol);
+                }
                 (Protocol::GooseApi, StatusCode::OK) => return Ok(protocol),
                 _ => tried.push(format!("GET {path}: {}", status.as_u16())),
             }

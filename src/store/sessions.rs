@@ -9,7 +9,16 @@ use super::table::{
     self, APPROVALS, CURRENT, OPEN_APPROVALS, OPEN_TURNS, PROJECT_SESSIONS, Read as _, SESSION_TURNS, SESSIONS, THREADS, TURN_TEXT, TURNS,
 };
 use crate::error::Result;
-use crate::model::{ConversationId, PersonId, ProjectId, Session, SessionId, Thread, Timestamp};
+use crate::model::{ConversationId, Message, Origin, ProjectId, Session, SessionId, Thread, Timestamp, Turn};
+
+/// Where a session is held.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// In a thread that the surface opened.
+    Thread(ConversationId),
+    /// In a new numbered one below a conversation, which becomes the current one there.
+    Below(ConversationId),
+}
 
 /// A session with what lists show of it.
 #[derive(Debug, Clone)]
@@ -19,27 +28,31 @@ pub struct SessionSummary {
 }
 
 impl Store {
-    /// Opens a session held in `thread`.
-    pub async fn create_session(&self, project: &ProjectId, by: &PersonId, title: String, thread: &ConversationId) -> Result<Session> {
-        let (project, by, thread) = (project.clone(), by.clone(), thread.clone());
+    /// Opens a session with its first message, in one step: there is never one without the other.
+    pub async fn open_session(&self, project: &ProjectId, title: String, place: Place, origin: Origin, message: Message) -> Result<(Session, Turn)> {
+        let project = project.clone();
         self.write(move |tx| {
             super::projects::gone(tx, &project)?;
             let now = Timestamp::now();
-            let session = Session {
+            let thread = match place {
+                Place::Thread(thread) => thread,
+                Place::Below(conversation) => number_thread(tx, &conversation)?,
+            };
+            let mut session = Session {
                 id: SessionId(table::next(tx, "session")?),
                 project: project.clone(),
                 title,
                 renamed: false,
-                opened_by: by,
+                opened_by: message.author.clone(),
                 created: now,
                 used: now,
                 thread: thread.clone(),
                 agent_session: None,
             };
-            table::put(tx, &SESSIONS, &session.id, &session)?;
             table::put(tx, &PROJECT_SESSIONS, &(project.clone(), session.id), &())?;
             table::put(tx, &THREADS, &thread, &Thread { conversation: thread.clone(), session: session.id, project })?;
-            Ok(session)
+            let turn = super::turns::create(tx, &mut session, origin, message)?;
+            Ok((session, turn))
         })
         .await
     }
@@ -130,24 +143,20 @@ impl Store {
         .await
     }
 
-    /// A new number for a thread below a conversation, made the current one there.
-    pub async fn number_thread(&self, conversation: &ConversationId) -> Result<ConversationId> {
-        let conversation = conversation.clone();
-        self.write(move |tx| {
-            let counter = format!("thread {conversation}");
-            let number = tx.fetch(&table::META, &counter)?.unwrap_or(0) + 1;
-            table::put(tx, &table::META, &counter, &number)?;
-            let thread = ConversationId(format!("{conversation}#{number}"));
-            table::put(tx, &CURRENT, &conversation, &thread)?;
-            Ok(thread)
-        })
-        .await
-    }
-
     pub async fn set_current(&self, conversation: &ConversationId, thread: &ConversationId) -> Result<()> {
         let (conversation, thread) = (conversation.clone(), thread.clone());
         self.write(move |tx| table::put(tx, &CURRENT, &conversation, &thread)).await
     }
+}
+
+/// A new number for a thread below a conversation, made the current one there.
+fn number_thread(tx: &WriteTransaction, conversation: &ConversationId) -> Result<ConversationId> {
+    let counter = format!("thread {conversation}");
+    let number = tx.fetch(&table::META, &counter)?.unwrap_or(0) + 1;
+    table::put(tx, &table::META, &counter, &number)?;
+    let thread = ConversationId(format!("{conversation}#{number}"));
+    table::put(tx, &CURRENT, conversation, &thread)?;
+    Ok(thread)
 }
 
 /// Removes a session and everything below it.

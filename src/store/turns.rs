@@ -4,6 +4,8 @@
 
 use std::ops::ControlFlow;
 
+use redb::WriteTransaction;
+
 use super::Store;
 use super::table::{self, OPEN_TURNS, Read as _, SESSION_TURNS, SESSIONS, TURN_TEXT, TURNS};
 use crate::error::{Result, refused};
@@ -18,31 +20,7 @@ impl Store {
             let Some(mut session) = tx.fetch(&SESSIONS, &id)? else {
                 return refused("This session was deleted. Start another with `/ask NAME MESSAGE`.");
             };
-            let now = Timestamp::now();
-            session.used = now;
-            let turn = Turn {
-                id: TurnId(table::next(tx, "turn")?),
-                session: id,
-                project,
-                origin,
-                message,
-                state: TurnState::Waiting,
-                reason: None,
-                text: String::new(),
-                tools: Vec::new(),
-                notes: Vec::new(),
-                approvals: Vec::new(),
-                usage: None,
-                created: now,
-                started: None,
-                ended: None,
-                prompt: None,
-            };
-            table::put(tx, &SESSIONS, &id, &session)?;
-            table::put(tx, &TURNS, &turn.id, &turn)?;
-            table::put(tx, &OPEN_TURNS, &turn.id, &id)?;
-            table::put(tx, &SESSION_TURNS, &(id, turn.id), &())?;
-            Ok(turn)
+            create(tx, &mut session, origin, message)
         })
         .await
     }
@@ -148,4 +126,33 @@ impl Store {
         })
         .await
     }
+}
+
+/// Keeps a turn and its session, which is used now.
+pub fn create(tx: &WriteTransaction, session: &mut Session, origin: Origin, message: Message) -> Result<Turn> {
+    let now = Timestamp::now();
+    session.used = now;
+    let turn = Turn {
+        id: TurnId(table::next(tx, "turn")?),
+        session: session.id,
+        project: session.project.clone(),
+        origin,
+        message,
+        state: TurnState::Waiting,
+        reason: None,
+        text: String::new(),
+        tools: Vec::new(),
+        notes: Vec::new(),
+        approvals: Vec::new(),
+        usage: None,
+        created: now,
+        started: None,
+        ended: None,
+        prompt: None,
+    };
+    table::put(tx, &SESSIONS, &session.id, session)?;
+    table::put(tx, &TURNS, &turn.id, &turn)?;
+    table::put(tx, &OPEN_TURNS, &turn.id, &session.id)?;
+    table::put(tx, &SESSION_TURNS, &(session.id, turn.id), &())?;
+    Ok(turn)
 }

@@ -18,6 +18,7 @@ use crate::model::{
     Usage, clip,
 };
 
+const LOST: &str = "Gaggle ended in the middle of this answer. Ask again with `/session retry`.";
 /// How often the text of an open turn is kept.
 const KEEP_EVERY: Duration = Duration::from_millis(500);
 /// How long an agent may take to confirm that it stopped, before the turn is closed without it.
@@ -64,8 +65,8 @@ struct Reading<'a> {
     prompt: PromptRef,
     /// Bytes of the text that are durable.
     kept: usize,
-    /// A resumed run: its text is put together at its end, since a piece may be missing in between.
-    resumed: Option<String>,
+    /// A piece of the text may be missing, so that what comes is not shown: at the end the agent's own record has the whole.
+    resumed: bool,
     started: Vec<(String, Instant)>,
 }
 
@@ -111,7 +112,7 @@ impl Work {
                 let _ = error.told();
             }
         });
-        let reading = Reading { job, agent: &*agent, prompt, kept: 0, resumed: None, started: Vec::new() };
+        let reading = Reading { job, agent: &*agent, prompt, kept: 0, resumed: false, started: Vec::new() };
         let end = self.read_run(reading, run).await;
         let _ = self.store().touch_project(&project.id).await.map_err(Error::told);
         Ok(end)
@@ -120,7 +121,7 @@ impl Work {
     /// Picks up a run that an earlier program started.
     async fn answer_again(&self, job: &Job, prompt: PromptRef) -> Result<End, End> {
         let Some(_places) = self.place(job).await else { return Ok(End::stopped()) };
-        let lost = || End::new(TurnState::Interrupted, "Gaggle ended in the middle of this answer. Ask again with `/session retry`.");
+        let lost = || End::new(TurnState::Interrupted, LOST);
         let (project, _) = self.project_and_session(job).await?;
         if project.status != Status::Active {
             return Ok(lost());
@@ -133,21 +134,8 @@ impl Work {
         });
         self.reopen_approvals(job).await?;
         let kept = job.live.read(|t| t.text.len());
-        let session = prompt.session.clone();
-        let reading = Reading { job, agent: &*agent, prompt, kept, resumed: Some(String::new()), started: Vec::new() };
-        let end = self.read_run(reading, run).await;
-        if end.state != TurnState::Done {
-            return Ok(end);
-        }
-        // What was read before the restart and not kept is missing here: the agent's own record has the whole.
-        let seen = job.live.read(|t| t.text.clone());
-        match agent.last_answer(&session).await {
-            Ok(Some(whole)) if whole.starts_with(&seen) => {
-                job.live.change(|t| t.text = whole);
-                Ok(end)
-            }
-            _ => Ok(lost()),
-        }
+        let reading = Reading { job, agent: &*agent, prompt, kept, resumed: true, started: Vec::new() };
+        Ok(self.read_run(reading, run).await)
     }
 
     /// The project, active; its agent, connected.
@@ -178,7 +166,7 @@ impl Work {
         let mut decisions = decisions.unwrap_or_else(|| mpsc::channel(1).1);
         let mut keep_at = Clock::now() + KEEP_EVERY;
         let mut give_up: Option<Clock> = None;
-        let unconfirmed = (reading.resumed.is_some() && !reading.prompt.sent).then(|| Clock::now() + UNCONFIRMED);
+        let unconfirmed = (reading.resumed && !reading.prompt.sent).then(|| Clock::now() + UNCONFIRMED);
         let mut heard = false;
         loop {
             let expiry = job.live.read(next_expiry);
@@ -229,10 +217,8 @@ impl Work {
     async fn take(&self, reading: &mut Reading<'_>, event: AgentEvent) -> Option<End> {
         let live = &reading.job.live;
         match event {
-            AgentEvent::Text(text) => match &mut reading.resumed {
-                Some(held) => held.push_str(&text),
-                None => live.change(|t| t.text.push_str(&text)),
-            },
+            AgentEvent::Text(_) if reading.resumed => {}
+            AgentEvent::Text(text) => live.change(|t| t.text.push_str(&text)),
             AgentEvent::Thought(_) => {}
             AgentEvent::ToolStarted { id, tool, title, .. } => {
                 reading.started.push((id.clone(), Instant::now()));
@@ -271,15 +257,33 @@ impl Work {
                     let _ = changed.await.map_err(Error::told);
                 });
             }
+            AgentEvent::Gap => reading.resumed = true,
             AgentEvent::Notice(note) => live.change(|t| t.notes.push(note)),
             AgentEvent::Done { cancelled: true, .. } if reading.job.cancel.is_cancelled() => return Some(End::stopped()),
             AgentEvent::Done { cancelled: true, .. } => {
                 return Some(End::new(TurnState::Interrupted, "The agent stopped this answer by itself. Ask again with `/session retry`."));
             }
-            AgentEvent::Done { usage, .. } => return Some(End { state: TurnState::Done, reason: None, usage }),
+            AgentEvent::Done { usage, .. } => return Some(self.whole(reading, usage).await),
             AgentEvent::Failed(failure) => return Some(failure.into()),
         }
         None
+    }
+
+    /// The end of a complete answer, of which a piece may have been missed.
+    async fn whole(&self, reading: &Reading<'_>, usage: Option<Usage>) -> End {
+        let done = End { state: TurnState::Done, reason: None, usage };
+        if !reading.resumed {
+            return done;
+        }
+        let live = &reading.job.live;
+        let seen = live.read(|t| t.text.clone());
+        match reading.agent.last_answer(&reading.prompt.session).await {
+            Ok(Some(whole)) if whole.starts_with(&seen) => {
+                live.change(|t| t.text = whole);
+                done
+            }
+            _ => End::new(TurnState::Interrupted, "A piece of this answer was lost on the way. Ask again with `/session retry`."),
+        }
     }
 
     /// Hands the text that came since to the store, without waiting for it.
@@ -355,6 +359,7 @@ impl Work {
                 approval.state = ApprovalState::Void;
             }
         });
+        metrics::counter!("gaggle_turns_total", "state" => state.as_str()).increment(1);
         job.ended.send_replace(Some(state));
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Work;
 use crate::chat::LiveTurn;
 use crate::error::{Error, Result, refused};
+use crate::store::Place;
 use crate::model::{Answer, ApprovalId, Message, Origin, PersonId, Project, ProjectId, Session, SessionId, Turn, TurnId, TurnState};
 
 pub struct Turns {
@@ -83,25 +84,22 @@ impl Turns {
 impl Work {
     /// Opens a thread with a new session and puts its first message into it.
     pub async fn ask(&self, project: &Project, person: &PersonId, origin: Origin, text: String) -> Result<TurnTicket> {
+        self.not_stopping()?;
         let title = crate::model::clip(&text, 60);
         let own = match self.chat(&origin) {
             Some(chat) => chat.open_thread(&origin, &title).await?,
             None => None,
         };
-        let thread = match own {
-            Some(thread) => thread,
-            None => self.0.store.number_thread(&origin.conversation).await?,
-        };
-        let session = self.0.store.create_session(&project.id, person, title, &thread).await?;
-        self.say(&session, person, origin, text).await
+        let place = own.map_or_else(|| Place::Below(origin.conversation.clone()), Place::Thread);
+        let message = Message { author: person.clone(), text };
+        let (_, turn) = self.0.store.open_session(&project.id, title, place, origin, message).await?;
+        Ok(self.enqueue(turn))
     }
 
     /// Puts a message into a session's queue. Refused if that is full.
     pub async fn say(&self, session: &Session, person: &PersonId, origin: Origin, text: String) -> Result<TurnTicket> {
         let (id, most) = (session.id, self.0.limits.queue);
-        if self.0.stopping.is_cancelled() {
-            return refused("Gaggle is being stopped. Ask again once it is back.");
-        }
+        self.not_stopping()?;
         let place = self.0.turns.with(|s| {
             let queue = s.queues.entry(id).or_default();
             let free = queue.waiting.len() + queue.coming < most + usize::from(queue.running.is_none());
@@ -123,6 +121,13 @@ impl Work {
                 self.next(id);
                 Err(error)
             }
+        }
+    }
+
+    fn not_stopping(&self) -> Result<()> {
+        match self.0.stopping.is_cancelled() {
+            true => refused("Gaggle is being stopped. Ask again once it is back."),
+            false => Ok(()),
         }
     }
 
@@ -278,6 +283,11 @@ impl Work {
         if tokio::time::timeout(self.0.limits.shutdown_grace, all).await.is_err() {
             let late: Vec<_> = jobs.into_iter().filter(|(_, j)| j.ended.borrow().is_none()).collect();
             self.interrupt(late, "Gaggle was stopped").await;
+        }
+        for (_, job) in self.0.turns.jobs(|j| j.ended.borrow().is_none()) {
+            job.live.change(|t| t.reason = Some("Gaggle was stopped; this is answered after its next start".into()));
+            job.live.abandon();
+            job.ended.send_replace(Some(TurnState::Waiting));
         }
     }
 

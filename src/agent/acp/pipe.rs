@@ -171,7 +171,11 @@ async fn follow(core: Arc<Core>, session: Arc<Session>, messages: mpsc::Unbounde
     }
 }
 
-async fn take_all(core: &Arc<Core>, session: &Arc<Session>, mut messages: mpsc::UnboundedReceiver<(Incoming, OwnedSemaphorePermit)>) {
+async fn take_all(
+    core: &Arc<Core>,
+    session: &Arc<Session>,
+    mut messages: mpsc::UnboundedReceiver<(Incoming, OwnedSemaphorePermit)>,
+) {
     let idle = core.patience.stream_idle;
     loop {
         tokio::select! {

@@ -77,7 +77,13 @@ pub enum Next {
 
 impl Session {
     pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), wake: Notify::new(), life: Life::new(), retired: CancellationToken::new(), state: Mutex::default() }
+        Self {
+            id: id.to_owned(),
+            wake: Notify::new(),
+            life: Life::new(),
+            retired: CancellationToken::new(),
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -146,7 +152,8 @@ impl Session {
     /// Whether a response with this id ends a run of this session.
     pub fn awaits(&self, id: &str) -> bool {
         let state = self.state();
-        state.run.as_ref().is_some_and(|run| run.request == id) || state.draining.as_ref().is_some_and(|(request, _)| request == id)
+        state.run.as_ref().is_some_and(|run| run.request == id)
+            || state.draining.as_ref().is_some_and(|(request, _)| request == id)
     }
 
     pub fn draining(&self) -> bool {
@@ -177,9 +184,12 @@ impl Session {
         !std::mem::replace(&mut self.state().listening, true)
     }
 
-    /// The option that stands for an answer of `kind`, of those that the agent offered.
+    /// An open request is answered: the option that the agent offered for one of these kinds.
     pub fn take_option(&self, request: &str, kinds: &[&str]) -> Option<String> {
         let options = self.state().permissions.remove(request)?;
+        // From now on silence is the agent's again.
+        self.life.touch();
+        self.wake.notify_one();
         kinds.iter().find_map(|kind| options.get(*kind).cloned())
     }
 
@@ -260,7 +270,7 @@ impl Session {
             match &mut state.run {
                 Some(run) if run.request == id => match &outcome {
                     Ok(result) => run.fold.end(result),
-                    Err(error) => vec![AgentEvent::Failed(sentences::rpc("answer", error.code, &error.text))],
+                    Err(error) => vec![run.fold.fail(sentences::rpc("answer", error.code, &error.text))],
                 },
                 _ => {
                     drop(state);
@@ -294,6 +304,13 @@ impl Session {
     pub async fn end_if(&self, request: &str, events: Vec<AgentEvent>) {
         if self.running().as_deref() == Some(request) {
             self.end(events, false).await;
+        }
+    }
+
+    /// The stream broke while a run was being read: what was on its way then is lost.
+    pub async fn gap(&self) {
+        if self.running().is_some() {
+            self.send(vec![AgentEvent::Gap]).await;
         }
     }
 

@@ -54,7 +54,10 @@ pub async fn connect(site: Site, cwd: &str, patience: Patience, earlier: Option<
 }
 
 async fn initialize(site: &Site, path: &str) -> Result<(String, Hello), Failure> {
-    let request = site.request(Method::POST, path).header(ACCEPT, "application/json, text/event-stream").json(&message::initialize("hello"));
+    let request = site
+        .request(Method::POST, path)
+        .header(ACCEPT, "application/json, text/event-stream")
+        .json(&message::initialize("hello"));
     let response = site.call(request).await.map_err(|trouble| site.unreachable(&trouble))?;
     let status = response.status();
     if !status.is_success() {
@@ -72,10 +75,8 @@ async fn initialize(site: &Site, path: &str) -> Result<(String, Hello), Failure>
 
 /// Whether the server still has a connection that an earlier program made. Asked with a call that changes nothing.
 async fn still_known(site: &Site, path: &str, id: &str) -> Result<bool, Failure> {
-    let request = site
-        .request(Method::POST, path)
-        .header(CONNECTION, id)
-        .json(&message::notification("gaggle/hello-again", Value::Null));
+    let request =
+        site.request(Method::POST, path).header(CONNECTION, id).json(&message::notification("gaggle/hello-again", Value::Null));
     let response = site.call(request).await.map_err(|trouble| site.unreachable(&trouble))?;
     match response.status() {
         status if status.is_success() => Ok(true),
@@ -254,7 +255,10 @@ async fn read_connection(core: &Arc<Core>) {
                 Ok(None) => break,
                 // A keep-alive may have come since the limit was set.
                 Err(_) if life.until(core.patience.stream_idle) > Instant::now() => {}
-                Err(_) => break,
+                Err(_) => {
+                    tries = Tries::new();
+                    break;
+                }
             }
         }
         if !tries.broke(opened).await {
@@ -334,6 +338,7 @@ async fn read_session(core: &Arc<Core>, session: &Arc<Session>) {
                 },
             }
         }
+        session.gap().await;
         if !tries.broke(opened).await {
             core.lost(sentences::gone(core.place(), "its stream breaks again and again"));
         }

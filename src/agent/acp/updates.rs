@@ -70,7 +70,10 @@ impl Fold {
         let content = &update["content"];
         let Some(text) = content["text"].as_str() else {
             if let Some(kind) = content["type"].as_str() {
-                events.push(AgentEvent::Notice(format!("The agent sent something that cannot be shown here ({}).", clip(kind, 40))));
+                events.push(AgentEvent::Notice(format!(
+                    "The agent sent something that cannot be shown here ({}).",
+                    clip(kind, 40)
+                )));
             }
             return;
         };
@@ -130,7 +133,13 @@ impl Fold {
             Some(known) => tool.clone_from(known),
             None => self.tool_started(call, &mut events),
         }
-        events.push(AgentEvent::ApprovalWanted { request, call: id.to_owned(), tool, title, arguments: call["rawInput"].clone() });
+        events.push(AgentEvent::ApprovalWanted {
+            request,
+            call: id.to_owned(),
+            tool,
+            title,
+            arguments: call["rawInput"].clone(),
+        });
         events
     }
 
@@ -148,7 +157,9 @@ impl Fold {
         match reason {
             "end_turn" | "cancelled" => {}
             "refusal" => events.push(AgentEvent::Notice("The model refused to go on.".to_owned())),
-            "max_tokens" => events.push(AgentEvent::Notice("The answer ends here: the model's limit for one answer is reached.".to_owned())),
+            "max_tokens" => {
+                events.push(AgentEvent::Notice("The answer ends here: the model's limit for one answer is reached.".to_owned()))
+            }
             "max_turn_requests" => {
                 events.push(AgentEvent::Notice("The agent ends here: its limit of steps for one message is reached.".to_owned()));
             }
@@ -157,6 +168,23 @@ impl Fold {
         events.push(AgentEvent::Done { cancelled, usage: usage(&result["usage"]) });
         events
     }
+}
+
+impl Fold {
+    /// The last event of a run that the agent ended with an error of its protocol. What it said before says more.
+    pub fn fail(&mut self, failure: Failure) -> AgentEvent {
+        AgentEvent::Failed(match self.suspect.take() {
+            Some((disguise, text)) => unmask(disguise, &text, self.any_text),
+            None => failure,
+        })
+    }
+}
+
+/// Of a piece that is a whole message: whether it is one of Goose's errors, in its history as the model's words.
+fn is_disguised(message: Option<&str>, text: &str) -> bool {
+    message.is_some_and(|id| id.starts_with("msg_"))
+        && text.contains("Please re")
+        && DISGUISES.iter().any(|(start, _)| text.starts_with(start))
 }
 
 fn unmask(disguise: Disguise, text: &str, any_text: bool) -> Failure {
@@ -230,7 +258,8 @@ pub fn shortened(mut output: String) -> String {
 
 pub fn usage(value: &Value) -> Option<Usage> {
     let count = |key: &str| value[key].as_u64();
-    let usage = Usage { input_tokens: count("inputTokens"), output_tokens: count("outputTokens"), total_tokens: count("totalTokens") };
+    let usage =
+        Usage { input_tokens: count("inputTokens"), output_tokens: count("outputTokens"), total_tokens: count("totalTokens") };
     (usage != Usage::default()).then_some(usage)
 }
 
@@ -246,6 +275,9 @@ impl Replay {
         match update["sessionUpdate"].as_str() {
             Some("user_message_chunk") => *self = Self::default(),
             Some("agent_message_chunk") => {
+                if is_disguised(update["messageId"].as_str(), update["content"]["text"].as_str().unwrap_or_default()) {
+                    return;
+                }
                 self.text.push_str(update["content"]["text"].as_str().unwrap_or_default());
                 self.answered = true;
             }
@@ -280,13 +312,18 @@ mod tests {
         events.iter().filter_map(|event| if let AgentEvent::Text(text) = event { Some(text.as_str()) } else { None }).collect()
     }
 
-    const ERROR: &str = "Ran into this error: Server error.\n\nPlease retry if you think this is a transient or recoverable error.";
+    const ERROR: &str =
+        "Ran into this error: Server error.\n\nPlease retry if you think this is a transient or recoverable error.";
 
     #[test]
     fn an_error_in_disguise_fails_the_run_and_is_not_shown() {
         let events = run(&[chunk("msg_1", ERROR), json!({ "sessionUpdate": "usage_update", "used": 1 })]);
-        assert!(matches!(events.as_slice(), [AgentEvent::Failed(Failure::Failed(text))] if text.contains("Server error")), "{events:?}");
-        let events = run(&[chunk("a", "w1 "), chunk("msg_2", "Network error: reset\n\nPlease resend your message to try again.")]);
+        assert!(
+            matches!(events.as_slice(), [AgentEvent::Failed(Failure::Failed(text))] if text.contains("Server error")),
+            "{events:?}"
+        );
+        let events =
+            run(&[chunk("a", "w1 "), chunk("msg_2", "Network error: reset\n\nPlease resend your message to try again.")]);
         assert_eq!(text(&events), "w1 ");
         assert!(matches!(events.last(), Some(AgentEvent::Failed(Failure::Interrupted(_)))), "{events:?}");
     }
@@ -330,7 +367,8 @@ mod tests {
     #[test]
     fn a_replay_gives_the_answer_to_the_last_message() {
         let mut replay = Replay::default();
-        for update in [chunk("a", "old"), json!({ "sessionUpdate": "user_message_chunk" }), chunk("a", "one "), chunk("b", "two")] {
+        for update in [chunk("a", "old"), json!({ "sessionUpdate": "user_message_chunk" }), chunk("a", "one "), chunk("b", "two")]
+        {
             replay.update(&update);
         }
         assert_eq!(replay.answer().as_deref(), Some("one two"));

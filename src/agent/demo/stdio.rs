@@ -27,7 +27,8 @@ pub async fn serve_stdio(options: Options) -> anyhow::Result<()> {
     converse(input, tokio::io::stdout(), options).await
 }
 
-async fn converse(
+/// The same over any lines in and out.
+pub async fn converse(
     mut input: mpsc::Receiver<String>,
     output: impl AsyncWrite + Send + Unpin + 'static,
     options: Options,

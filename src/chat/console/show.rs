@@ -22,7 +22,9 @@ pub async fn turn(console: &Console, live: LiveTurn) {
     let mut told = Told::default();
     loop {
         changes.mark_unchanged();
-        let (events, ended) = live.read(|t| (news(t, &mut told), t.state.is_last()));
+        let abandoned = live.is_abandoned();
+        let (events, last) = live.read(|t| (news(t, &mut told), t.state.is_last()));
+        let ended = last || abandoned;
         let approvals = events.iter().any(|e| matches!(e, Event::Approval { .. } | Event::ApprovalEnded { .. }));
         for event in events {
             console.emit(event).await;

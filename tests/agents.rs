@@ -1,0 +1,650 @@
+//! The same stories for every way to an agent: ACP over HTTP and over pipes with the demo agent, and the real Goose.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gaggle::agent::{Agent, AgentEvent, Endpoint, Failure, Patience, Pipes, Protocol, Run, connect, demo};
+use gaggle::model::{Answer, Content, PromptRef, Usage};
+use secrecy::SecretString;
+use tokio::io::AsyncBufReadExt;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::support::goose::{self, Goose};
+use super::support::goose_api::{BIG, GooseApi};
+use super::support::llm;
+
+const KEY: &str = "agents-key";
+
+/// An agent that can be connected to.
+struct Rig {
+    url: String,
+    key: Option<&'static str>,
+    pipes: bool,
+    cwd: String,
+    state: tempfile::TempDir,
+    tool: &'static str,
+    tool_prompt: &'static str,
+    end: Option<DropGuard>,
+    goose: Option<Goose>,
+}
+
+fn options(rig: &Rig, shutdown: CancellationToken) -> demo::Options {
+    let mut options = demo::Options::new(rig.state.path());
+    options.secret_key = Some(SecretString::from(KEY));
+    options.pace = Duration::from_millis(1);
+    options.shutdown = shutdown;
+    options
+}
+
+impl Rig {
+    fn demo(pipes: bool) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        Self {
+            url: String::new(),
+            key: Some(KEY),
+            pipes,
+            cwd: state.path().display().to_string(),
+            state,
+            tool: demo_tool(),
+            tool_prompt: "use the tool please",
+            end: None,
+            goose: None,
+        }
+    }
+
+    async fn http() -> Self {
+        let mut rig = Self::demo(false);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        rig.url = format!("http://{}", listener.local_addr().unwrap());
+        let shutdown = CancellationToken::new();
+        let options = options(&rig, shutdown.clone());
+        tokio::spawn(demo::serve(listener, options));
+        rig.end = Some(shutdown.drop_guard());
+        rig
+    }
+
+    async fn goose(test: &str) -> Option<Self> {
+        let goose = Goose::start(&goose::binary(test)?).await;
+        let mut rig = Self::demo(false);
+        rig.url.clone_from(&goose.url);
+        rig.key = Some(goose::SECRET);
+        rig.cwd = goose.work();
+        rig.tool = "shell";
+        rig.tool_prompt = "Let me look. shell: echo out; echo done > touched";
+        rig.goose = Some(goose);
+        Some(rig)
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        if self.pipes {
+            return Endpoint::Stdio(pipes(options(self, CancellationToken::new())));
+        }
+        Endpoint::Http { url: self.url.clone(), key: self.key.map(SecretString::from), protocol: Protocol::Auto }
+    }
+
+    async fn connect(&self, earlier: Option<&str>) -> Arc<dyn Agent> {
+        connect(&self.endpoint(), &self.cwd, Patience::default(), earlier).await.unwrap()
+    }
+}
+
+fn demo_tool() -> &'static str {
+    "demo_tool"
+}
+
+/// A demo agent on a pair of pipes, as a child process would have them.
+fn pipes(options: demo::Options) -> Pipes {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let (output, their_output) = tokio::io::duplex(64 * 1024);
+    let (lines, input) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move {
+        let mut reader = tokio::io::BufReader::new(theirs).lines();
+        while let Ok(Some(line)) = reader.next_line().await {
+            if lines.send(line).await.is_err() {
+                return;
+            }
+        }
+    });
+    tokio::spawn(demo::converse(input, their_output, options));
+    Pipes::new(ours, output)
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    text: String,
+    tools: Vec<String>,
+    ended: Vec<(bool, String)>,
+    approvals: usize,
+    notices: Vec<String>,
+    thoughts: String,
+    usage: Option<Usage>,
+    cancelled: bool,
+    failure: Option<Failure>,
+}
+
+/// Reads a run to its end and answers what it asks.
+async fn told(agent: &dyn Agent, session: &str, mut run: Run, answer: Answer) -> Told {
+    let mut told = Told::default();
+    loop {
+        let event = tokio::time::timeout(Duration::from_secs(60), run.events.recv()).await.expect("an event in time");
+        match event.expect("a last event") {
+            AgentEvent::Text(text) => told.text.push_str(&text),
+            AgentEvent::ToolStarted { tool, .. } => told.tools.push(tool),
+            AgentEvent::ToolEnded { ok, output, .. } => told.ended.push((ok, output)),
+            AgentEvent::ApprovalWanted { request, arguments, .. } => {
+                assert!(arguments["command"].is_string(), "{arguments}");
+                told.approvals += 1;
+                agent.answer(session, &request, answer).await.unwrap();
+            }
+            AgentEvent::Done { cancelled, usage } => {
+                (told.cancelled, told.usage) = (cancelled, usage);
+                break;
+            }
+            AgentEvent::Failed(failure) => {
+                told.failure = Some(failure);
+                break;
+            }
+            AgentEvent::Notice(notice) => told.notices.push(notice),
+            AgentEvent::Thought(thought) => told.thoughts.push_str(&thought),
+            AgentEvent::Usage(_) | AgentEvent::Title(_) => {}
+        }
+    }
+    assert_eq!(run.events.recv().await, None, "nothing follows the last event");
+    told
+}
+
+fn request(agent: &dyn Agent, session: &str) -> PromptRef {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    agent.prompt_ref(session, &format!("turn-{number}-{}", std::process::id()))
+}
+
+async fn begin(agent: &dyn Agent, session: &str, text: &str) -> Run {
+    agent.prompt(&request(agent, session), &[Content::Text(text.to_owned())]).await.unwrap()
+}
+
+async fn ask(agent: &dyn Agent, session: &str, text: &str, answer: Answer) -> Told {
+    let run = begin(agent, session, text).await;
+    told(agent, session, run, answer).await
+}
+
+/// The text that has come by the time that there are `enough` bytes of it.
+async fn first_text(run: &mut Run, enough: usize) -> String {
+    let mut text = String::new();
+    while text.len() < enough {
+        if let AgentEvent::Text(more) = run.events.recv().await.expect("text") {
+            text.push_str(&more);
+        }
+    }
+    text
+}
+
+async fn words_arrive(rig: &Rig) {
+    let agent = rig.connect(None).await;
+    let session = agent.open(None).await.unwrap();
+    assert!(!session.forgotten && !agent.describe().is_empty());
+    let told = ask(&*agent, &session.id, "say 200 words", Answer::Once).await;
+    assert_eq!(told.text, llm::words(200));
+    assert!(told.failure.is_none() && told.usage.is_some_and(|usage| usage.output_tokens.is_some()), "{told:?}");
+    assert_eq!(agent.last_answer(&session.id).await.unwrap(), Some(llm::words(200)));
+    // What was loaded is no part of the next answer.
+    assert_eq!(ask(&*agent, &session.id, "say 3 words", Answer::Once).await.text, "w1 w2 w3");
+    assert_eq!(agent.open(Some(&session.id)).await.unwrap(), session);
+}
+
+async fn tools_ask(rig: &Rig) {
+    let agent = rig.connect(None).await;
+    let session = agent.open(None).await.unwrap().id;
+    let told = ask(&*agent, &session, rig.tool_prompt, Answer::Deny).await;
+    assert_eq!((told.tools.as_slice(), told.approvals), (&[rig.tool.to_owned()][..], 1));
+    assert!(matches!(told.ended.as_slice(), [(false, _)]), "{told:?}");
+    assert!(!std::path::Path::new(&rig.cwd).join("touched").exists());
+    let told = ask(&*agent, &session, rig.tool_prompt, Answer::Once).await;
+    assert_eq!((told.tools.as_slice(), told.approvals), (&[rig.tool.to_owned()][..], 1));
+    assert!(matches!(told.ended.as_slice(), [(true, output)] if !output.is_empty()), "{told:?}");
+    assert_eq!(std::path::Path::new(&rig.cwd).join("touched").exists(), rig.goose.is_some());
+    // Text, tool, text: the record is the same as what was streamed.
+    assert_eq!(agent.last_answer(&session).await.unwrap(), Some(told.text));
+}
+
+async fn cancel_is_quick(rig: &Rig) {
+    let agent = rig.connect(None).await;
+    let session = agent.open(None).await.unwrap().id;
+    let mut run = begin(&*agent, &session, "say 5000 words").await;
+    first_text(&mut run, 20).await;
+    let start = Instant::now();
+    agent.cancel(&session).await.unwrap();
+    assert!(told(&*agent, &session, run, Answer::Once).await.cancelled);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+
+    // While an approval is open.
+    let mut run = begin(&*agent, &session, rig.tool_prompt).await;
+    while !matches!(run.events.recv().await.unwrap(), AgentEvent::ApprovalWanted { .. }) {}
+    let start = Instant::now();
+    agent.cancel(&session).await.unwrap();
+    assert!(told(&*agent, &session, run, Answer::Once).await.cancelled);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    let other = agent.open(None).await.unwrap().id;
+    assert_eq!(ask(&*agent, &other, "say 2 words", Answer::Once).await.text, "w1 w2");
+}
+
+async fn many_at_once(rig: &Rig, count: usize) {
+    let agent = rig.connect(None).await;
+    let start = Instant::now();
+    let all = (0..count).map(|number| {
+        let agent = agent.clone();
+        tokio::spawn(async move {
+            let session = agent.open(None).await.unwrap().id;
+            let words = 20 + number % 7;
+            let told = ask(&*agent, &session, &format!("say {words} words"), Answer::Once).await;
+            assert_eq!(told.text, llm::words(words), "{:?}", told.failure);
+        })
+    });
+    for one in all.collect::<Vec<_>>() {
+        one.await.unwrap();
+    }
+    eprintln!("{count} runs at once: {:?}", start.elapsed());
+}
+
+/// A new program with the kept connection goes on where the old one was cut off.
+async fn a_restart_loses_nothing(rig: &Rig) {
+    let agent = rig.connect(None).await;
+    let session = agent.open(None).await.unwrap().id;
+    let prompt = request(&*agent, &session);
+    let mut run = agent.prompt(&prompt, &[Content::Text("say 600 words".into())]).await.unwrap();
+    first_text(&mut run, 20).await;
+    let kept = agent.connection();
+    assert!(kept.is_some());
+    drop((agent, run));
+
+    let agent = rig.connect(kept.as_deref()).await;
+    assert_eq!(agent.connection(), kept);
+    let run = agent.resume(&prompt).await.unwrap().expect("the run is still known");
+    let told = told(&*agent, &session, run, Answer::Once).await;
+    assert!(told.failure.is_none() && !told.cancelled, "{told:?}");
+    assert!(llm::words(600).ends_with(&told.text), "{}", told.text);
+    assert_eq!(agent.last_answer(&session).await.unwrap(), Some(llm::words(600)));
+
+    // Its end was read by somebody who did not live to tell.
+    let stale = PromptRef { request: "read-long-ago".into(), ..prompt.clone() };
+    let run = agent.resume(&stale).await.unwrap().expect("the connection is known");
+    assert!(self::told(&*agent, &session, run, Answer::Once).await.failure.is_none());
+
+    // Another connection's runs are not this one's.
+    agent.close().await;
+    let agent = rig.connect(kept.as_deref()).await;
+    assert_ne!(agent.connection(), kept);
+    assert!(agent.resume(&prompt).await.unwrap().is_none());
+    assert_eq!(agent.open(Some(&session)).await.unwrap().id, session);
+    assert_eq!(ask(&*agent, &session, "say 2 words", Answer::Once).await.text, "w1 w2");
+}
+
+async fn sessions_are_forgotten(rig: &Rig) {
+    let agent = rig.connect(None).await;
+    let session = agent.open(Some("20200101_7")).await.unwrap();
+    assert!(session.forgotten && session.id != "20200101_7", "{session:?}");
+    agent.forget(&session.id).await.unwrap();
+    let next = agent.open(None).await.unwrap();
+    assert_eq!(ask(&*agent, &next.id, "say 2 words", Answer::Once).await.text, "w1 w2");
+}
+
+async fn errors_are_sentences(rig: &Rig) {
+    let endpoint = Endpoint::Http { url: rig.url.clone(), key: Some("wrong".into()), protocol: Protocol::Auto };
+    let failure = connect(&endpoint, &rig.cwd, Patience::default(), None).await.err().unwrap();
+    assert!(failure.to_string().contains("[agent] secret_key"), "{failure}");
+    let url = format!("http://user:hunter2@127.0.0.1:{}", goose::free_port());
+    let endpoint = Endpoint::Http { url, key: None, protocol: Protocol::Acp };
+    let failure = connect(&endpoint, &rig.cwd, Patience::default(), None).await.err().unwrap();
+    assert!(failure.to_string().contains("No agent answers") && !failure.to_string().contains("hunter2"), "{failure}");
+}
+
+async fn the_server_goes_away(rig: &mut Rig) {
+    let agent = rig.connect(None).await;
+    let session = agent.open(None).await.unwrap().id;
+    let mut run = begin(&*agent, &session, "say 5000 words").await;
+    first_text(&mut run, 50).await;
+    let start = Instant::now();
+    match &mut rig.goose {
+        Some(goose) => goose.child.kill().await.unwrap(),
+        None => drop(rig.end.take()),
+    }
+    let told = told(&*agent, &session, run, Answer::Once).await;
+    assert!(matches!(told.failure, Some(Failure::Interrupted(_))), "{:?}", told.failure);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    tokio::time::timeout(Duration::from_secs(1), agent.closed()).await.expect("the connection knows");
+    assert!(agent.open(None).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn demo_over_http() {
+    let mut rig = Rig::http().await;
+    words_arrive(&rig).await;
+    tools_ask(&rig).await;
+    cancel_is_quick(&rig).await;
+    a_restart_loses_nothing(&rig).await;
+    sessions_are_forgotten(&rig).await;
+    errors_are_sentences(&rig).await;
+    the_server_goes_away(&mut rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn demo_over_pipes() {
+    let rig = Rig::demo(true);
+    words_arrive(&rig).await;
+    tools_ask(&rig).await;
+    cancel_is_quick(&rig).await;
+    sessions_are_forgotten(&rig).await;
+    many_at_once(&rig, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_runs_on_one_connection() {
+    many_at_once(&Rig::http().await, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_goose() {
+    let Some(mut rig) = Rig::goose("real_goose").await else { return };
+    words_arrive(&rig).await;
+    tools_ask(&rig).await;
+    cancel_is_quick(&rig).await;
+    a_restart_loses_nothing(&rig).await;
+    sessions_are_forgotten(&rig).await;
+    errors_are_sentences(&rig).await;
+    many_at_once(&rig, 50).await;
+    the_server_goes_away(&mut rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_goose_long_markdown() {
+    let Some(rig) = Rig::goose("real_goose_long_markdown").await else { return };
+    let agent = rig.connect(None).await;
+    let session = agent.open(None).await.unwrap().id;
+    let told = ask(&*agent, &session, "markdown 30 KB", Answer::Once).await;
+    assert_eq!(told.text, llm::markdown(30));
+    assert_eq!(agent.last_answer(&session).await.unwrap(), Some(told.text));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_goose_model_errors() {
+    let Some(rig) = Rig::goose("real_goose_model_errors").await else { return };
+    let agent = rig.connect(None).await;
+    let all = ["error 500", "error 401", "drop after 7 words"].map(|prompt| {
+        let agent = agent.clone();
+        async move {
+            let session = agent.open(None).await.unwrap().id;
+            let told = ask(&*agent, &session, prompt, Answer::Once).await;
+            eprintln!("{prompt}: {:?} {:?} {:?}", told.text, told.failure, agent.last_answer(&session).await.unwrap());
+            (session, told)
+        }
+    });
+    let [(first, failed), (_, refused), (_, dropped)]: [_; 3] = futures_util::future::join_all(all).await.try_into().unwrap();
+    assert!(failed.text.is_empty() && matches!(failed.failure, Some(Failure::Failed(_))), "{failed:?}");
+    assert!(
+        refused.text.is_empty() && matches!(&refused.failure, Some(Failure::Failed(text)) if text.contains("secret set")),
+        "{refused:?}"
+    );
+    assert_eq!(dropped.text, llm::words(7));
+    assert!(matches!(dropped.failure, Some(Failure::Interrupted(_))), "{dropped:?}");
+    // A session goes on after an error.
+    assert_eq!(ask(&*agent, &first, "say 2 words", Answer::Once).await.text, "w1 w2");
+}
+
+async fn rest(seed: u64) -> (GooseApi, Arc<dyn Agent>) {
+    let server = GooseApi::with_health(seed, if seed.is_multiple_of(2) { "/health" } else { "/api/v1/health" }).await;
+    server.pace(Duration::ZERO);
+    let endpoint = Endpoint::Http { url: server.url.clone(), key: None, protocol: Protocol::Auto };
+    let agent = connect(&endpoint, "/", Patience::default(), None).await.unwrap();
+    (server, agent)
+}
+
+/// What the client did wrong, but for its looking for the protocol and the health check.
+fn faults(server: &GooseApi) -> Vec<String> {
+    server.faults().into_iter().filter(|fault| !fault.ends_with("no such endpoint")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rest_answers() {
+    for seed in 1..=3 {
+        let (server, agent) = rest(seed).await;
+        let session = agent.open(None).await.unwrap().id;
+        let ask = |text: &'static str| ask(&*agent, &session, text, Answer::Once);
+        assert_eq!(ask("say 200 words").await.text, llm::words(200));
+        assert_eq!(agent.last_answer(&session).await.unwrap(), Some(llm::words(200)));
+        assert_eq!(ask("markdown 30 KB").await.text, llm::markdown(30));
+        assert_eq!(agent.last_answer(&session).await.unwrap(), Some(llm::markdown(30)));
+        let told = ask("tool").await;
+        assert!(told.tools.len() == 1 && told.ended.len() == 1 && told.ended[0].0 && !told.text.is_empty(), "{told:?}");
+        let told = ask("big tool").await;
+        assert!(
+            told.ended[0].1.len() < 70_000 && told.ended[0].1.contains(&format!("… {} more bytes", BIG - 65_536)),
+            "{:?}",
+            told.ended[0].1.len()
+        );
+        assert!(!ask("failing tool").await.ended[0].0);
+        let told = ask("confirm").await;
+        assert!(told.notices.len() == 1 && told.notices[0].contains("no way to answer"), "{told:?}");
+        assert!(!ask("think").await.thoughts.is_empty());
+        assert_eq!(ask("context").await.notices.len(), 1);
+        assert_eq!(faults(&server), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rest_failures() {
+    let (server, agent) = rest(3).await;
+    for (prompt, text, interrupted) in [
+        ("error before", String::new(), false),
+        ("error before 2", String::new(), false),
+        ("error after 5 words", llm::words(5), false),
+        ("drop after 5 words", llm::words(5), true),
+        ("end after 5 words", llm::words(5), true),
+    ] {
+        let session = agent.open(None).await.unwrap().id;
+        let told = ask(&*agent, &session, prompt, Answer::Once).await;
+        assert_eq!(told.text, text, "{prompt}");
+        assert_eq!(matches!(told.failure, Some(Failure::Interrupted(_))), interrupted, "{prompt}: {:?}", told.failure);
+        assert!(told.failure.is_some());
+        assert_eq!(ask(&*agent, &session, "say 2 words", Answer::Once).await.text, "w1 w2");
+    }
+    let forgotten = agent.open(Some("session-of-old")).await.unwrap();
+    assert!(forgotten.forgotten);
+    let run = begin(&*agent, &forgotten.id, "hang").await;
+    agent.cancel(&forgotten.id).await.unwrap();
+    assert!(told(&*agent, &forgotten.id, run, Answer::Once).await.cancelled);
+    agent.forget(&forgotten.id).await.unwrap();
+    assert_eq!(agent.last_answer(&forgotten.id).await.unwrap(), None);
+    assert_eq!(faults(&server), Vec::<String>::new());
+}
+
+/// An ACP server that sends exactly what a test says.
+struct Script {
+    url: String,
+    posts: tokio::sync::mpsc::UnboundedReceiver<serde_json::Value>,
+    streams: tokio::sync::mpsc::UnboundedReceiver<(Option<String>, Body)>,
+    _end: DropGuard,
+}
+
+/// The bytes of one stream; dropped, the stream ends.
+type Body = tokio::sync::mpsc::UnboundedSender<Result<bytes::Bytes, std::io::Error>>;
+
+impl Script {
+    async fn start() -> Self {
+        let (post, posts) = tokio::sync::mpsc::unbounded_channel();
+        let (stream, streams) = tokio::sync::mpsc::unbounded_channel();
+        let write = move |axum::Json(message): axum::Json<serde_json::Value>| {
+            let first = message["method"] == "initialize";
+            post.send(message.clone()).ok();
+            async move {
+                let hello = serde_json::json!({ "jsonrpc": "2.0", "id": message["id"], "result": {
+                    "protocolVersion": 1, "agentCapabilities": { "loadSession": true } } });
+                let status = if first { axum::http::StatusCode::OK } else { axum::http::StatusCode::ACCEPTED };
+                (status, [("acp-connection-id", "c1")], if first { hello.to_string() } else { String::new() })
+            }
+        };
+        let read = move |headers: axum::http::HeaderMap| {
+            let session = headers.get("acp-session-id").map(|id| id.to_str().unwrap().to_owned());
+            let (body, pieces) = tokio::sync::mpsc::unbounded_channel::<Result<bytes::Bytes, std::io::Error>>();
+            stream.send((session, body)).ok();
+            let pieces = futures_util::stream::unfold(pieces, |mut pieces| async move { Some((pieces.recv().await?, pieces)) });
+            async move { axum::body::Body::from_stream(pieces) }
+        };
+        let router = axum::Router::new().route("/acp", axum::routing::get(read).post(write));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let end = CancellationToken::new();
+        let ended = end.clone().cancelled_owned();
+        tokio::spawn(async move {
+            tokio::select! { _ = axum::serve(listener, router) => {}, () = ended => {} }
+        });
+        Self { url, posts, streams, _end: end.drop_guard() }
+    }
+
+    async fn connect(&mut self, patience: Patience) -> (Arc<dyn Agent>, Body) {
+        let endpoint = Endpoint::Http { url: self.url.clone(), key: None, protocol: Protocol::Acp };
+        let agent = connect(&endpoint, "/", patience, None).await.unwrap();
+        self.post("initialize").await;
+        let (session, body) = self.streams.recv().await.unwrap();
+        assert_eq!(session, None);
+        (agent, body)
+    }
+
+    /// The next message with this method; others are passed over.
+    async fn post(&mut self, method: &str) -> serde_json::Value {
+        loop {
+            let message = tokio::time::timeout(Duration::from_secs(10), self.posts.recv()).await.expect("in time").unwrap();
+            if message["method"] == method {
+                return message;
+            }
+        }
+    }
+
+    async fn stream(&mut self, session: &str) -> Body {
+        loop {
+            let (found, body) = tokio::time::timeout(Duration::from_secs(10), self.streams.recv()).await.expect("in time").unwrap();
+            if found.as_deref() == Some(session) {
+                return body;
+            }
+        }
+    }
+
+    async fn run(&mut self, agent: &Arc<dyn Agent>, session: &str) -> (Run, Body, String) {
+        let run = begin(&**agent, session, "x").await;
+        let id = self.post("session/prompt").await["id"].as_str().unwrap().to_owned();
+        (run, self.stream(session).await, id)
+    }
+}
+
+fn frame(message: &serde_json::Value) -> bytes::Bytes {
+    format!("data: {message}\n\n").into()
+}
+
+fn piece(session: &str, text: &str) -> bytes::Bytes {
+    let update = serde_json::json!({ "sessionUpdate": "agent_message_chunk", "messageId": "m", "content": { "type": "text", "text": text } });
+    frame(&serde_json::json!({ "jsonrpc": "2.0", "method": "session/update", "params": { "sessionId": session, "update": update } }))
+}
+
+fn done(id: &str) -> bytes::Bytes {
+    frame(&serde_json::json!({ "jsonrpc": "2.0", "id": id, "result": { "stopReason": "end_turn" } }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_streams_are_opened_again() {
+    let mut script = Script::start().await;
+    let (agent, _shared) = script.connect(Patience::default()).await;
+    let (mut run, body, id) = script.run(&agent, "s").await;
+    body.send(Ok(piece("s", "wört "))).unwrap();
+    drop(body);
+    let body = script.stream("s").await;
+    // Cut off inside a frame, with what was whole before it.
+    body.send(Ok([piece("s", "zwei "), piece("s", "lost").slice(..20)].concat().into())).unwrap();
+    assert_eq!(first_text(&mut run, 11).await, "wört zwei ");
+    body.send(Err(std::io::Error::other("broken"))).unwrap();
+    let body = script.stream("s").await;
+    for byte in piece("s", "drei 🦆") {
+        body.send(Ok(bytes::Bytes::copy_from_slice(&[byte]))).unwrap();
+    }
+    body.send(Ok(frame(&serde_json::json!({ "jsonrpc": "2.0", "method": "session/update", "params": { "sessionId": "s", "update": { "sessionUpdate": "of_the_future" } } })))).unwrap();
+    body.send(Ok(done(&id))).unwrap();
+    let told = told(&*agent, "s", run, Answer::Once).await;
+    assert_eq!((told.text.as_str(), told.failure), ("drei 🦆", None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_too_large_ends_the_turn_alone() {
+    let mut script = Script::start().await;
+    let (agent, _shared) = script.connect(Patience::default()).await;
+    let (run, body, id) = script.run(&agent, "s").await;
+    let (other, other_body, other_id) = script.run(&agent, "t").await;
+    body.send(Ok(piece("s", "before"))).unwrap();
+    body.send(Ok("data: ".into())).unwrap();
+    for _ in 0..20 {
+        body.send(Ok(vec![b'x'; 1 << 20].into())).unwrap();
+    }
+    let large = told(&*agent, "s", run, Answer::Once).await;
+    assert_eq!(large.text, "before");
+    assert!(matches!(&large.failure, Some(Failure::Failed(text)) if text.contains("16 MiB")), "{:?}", large.failure);
+    script.post("session/cancel").await;
+    other_body.send(Ok(piece("t", "fine"))).unwrap();
+    other_body.send(Ok(done(&other_id))).unwrap();
+    assert_eq!(told(&*agent, "t", other, Answer::Once).await.text, "fine");
+    // The session goes on once the agent has given the run up.
+    let body = script.stream("s").await;
+    body.send(Ok(piece("s", "nobody's"))).unwrap();
+    body.send(Ok(done(&id))).unwrap();
+    let run = begin(&*agent, "s", "again").await;
+    let id = script.post("session/prompt").await["id"].as_str().unwrap().to_owned();
+    body.send(Ok(piece("s", "after"))).unwrap();
+    body.send(Ok(done(&id))).unwrap();
+    assert_eq!(told(&*agent, "s", run, Answer::Once).await.text, "after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_holds_up_nobody_else() {
+    let mut script = Script::start().await;
+    let (agent, _shared) = script.connect(Patience::default()).await;
+    let (slow, slow_body, slow_id) = script.run(&agent, "slow").await;
+    let (quick, quick_body, quick_id) = script.run(&agent, "quick").await;
+    for _ in 0..2_000 {
+        slow_body.send(Ok(piece("slow", "a"))).unwrap();
+        quick_body.send(Ok(piece("quick", "b"))).unwrap();
+    }
+    quick_body.send(Ok(done(&quick_id))).unwrap();
+    slow_body.send(Ok(done(&slow_id))).unwrap();
+    assert_eq!(told(&*agent, "quick", quick, Answer::Once).await.text, "b".repeat(2_000));
+    assert_eq!(slow.events.len(), slow.events.max_capacity());
+    assert_eq!(told(&*agent, "slow", slow, Answer::Once).await.text, "a".repeat(2_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_ends_a_run_and_keep_alives_or_approvals_do_not() {
+    let mut script = Script::start().await;
+    let idle = Duration::from_millis(400);
+    let (agent, _shared) = script.connect(Patience { stream_idle: idle, ..Patience::default() }).await;
+    let (mut run, body, id) = script.run(&agent, "s").await;
+    for _ in 0..8 {
+        body.send(Ok(": \n\n".into())).unwrap();
+        tokio::time::sleep(idle / 4).await;
+    }
+    let ask = serde_json::json!({ "jsonrpc": "2.0", "id": 7, "method": "session/request_permission", "params": { "sessionId": "s",
+        "toolCall": { "toolCallId": "c", "title": "shell · ls", "rawInput": { "command": "ls" } },
+        "options": [{ "optionId": "yes!", "kind": "allow_once" }, { "optionId": "no!", "kind": "reject_once" }] } });
+    body.send(Ok(frame(&ask))).unwrap();
+    assert!(matches!(run.events.recv().await, Some(AgentEvent::ToolStarted { .. })));
+    let Some(AgentEvent::ApprovalWanted { request, tool, .. }) = run.events.recv().await else { panic!("no approval") };
+    assert_eq!((request.as_str(), tool.as_str()), ("7", "shell"));
+    tokio::time::sleep(idle * 2).await;
+    agent.answer("s", &request, Answer::Deny).await.unwrap();
+    let answer = loop {
+        let message = script.posts.recv().await.unwrap();
+        if message["id"] == 7 {
+            break message;
+        }
+    };
+    assert_eq!(answer["result"]["outcome"], serde_json::json!({ "outcome": "selected", "optionId": "no!" }));
+    let start = Instant::now();
+    let silent = told(&*agent, "s", run, Answer::Once).await;
+    assert!(matches!(&silent.failure, Some(Failure::Interrupted(text)) if text.contains("no sign of life")), "{:?}", silent.failure);
+    assert!(start.elapsed() < idle * 3, "{:?}", start.elapsed());
+    script.post("session/cancel").await;
+    drop((body, id));
+}
