@@ -19,6 +19,7 @@ use crate::control::{self, Control};
 use crate::engine::{Engine, Inbound, Input};
 use crate::handlers::About;
 use crate::model::{Origin, Timestamp, TurnId};
+use crate::runtime::attached::{AttachedOptions, AttachedRuntime};
 use crate::runtime::local::{LocalOptions, LocalRuntime, Program};
 use crate::runtime::{Health, Runtime};
 use crate::server::{self, Readiness};
@@ -225,6 +226,14 @@ impl Taker for Entrance {
 
 /// The runtime and how its agent is called.
 fn runtime(config: &Config, home: bool) -> anyhow::Result<(Arc<dyn Runtime>, String)> {
+    if config.runtime.kind == RuntimeKind::Attached {
+        let url = config.agent.url.clone().context("`agent.url` is missing")?;
+        let mut options = AttachedOptions::new(url.clone(), config.data_dir.clone());
+        options.secret_key = config.agent.secret_key.clone();
+        options.protocol = config.agent.protocol;
+        options.workdir = config.agent.workdir.clone();
+        return Ok((Arc::new(AttachedRuntime::new(options)?), format!("the server at {url}")));
+    }
     let (program, agent) = program(config)?;
     let mut options = LocalOptions::new(config.data_dir.clone(), program);
     options.env = config.agent.env.clone();

@@ -145,7 +145,7 @@ async fn told(agent: &dyn Agent, session: &str, mut run: Run, answer: Answer) ->
             }
             AgentEvent::Notice(notice) => told.notices.push(notice),
             AgentEvent::Thought(thought) => told.thoughts.push_str(&thought),
-            AgentEvent::Usage(_) | AgentEvent::Title(_) => {}
+            AgentEvent::Usage(_) | AgentEvent::Title(_) | AgentEvent::Gap => {}
         }
     }
     assert_eq!(run.events.recv().await, None, "nothing follows the last event");

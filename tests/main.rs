@@ -1,9 +1,10 @@
 //! The only test binary: linking one is enough.
-#![allow(clippy::print_stderr)]
+#![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 mod agents;
 mod demo_agent;
 mod goose_api;
 mod goose_real;
 mod runtime;
+mod stories;
 mod support;

@@ -6,3 +6,4 @@ mod completion;
 mod help;
 mod malformed;
 mod round_trip;
+mod typed;

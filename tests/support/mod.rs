@@ -1,7 +1,10 @@
-//! Stand-ins at the wire, stateful and strict: what our own code meets in the tests instead of the world.
+//! Stand-ins at the wire, stateful and strict: what our own code meets in the tests instead of the world. And the tester, that
+//! drives the whole program.
 
 pub mod acp;
 pub mod goose;
 pub mod goose_api;
 pub mod llm;
+pub mod render;
 pub mod story;
+pub mod tester;
