@@ -290,7 +290,7 @@ impl Runtime for LocalRuntime {
     async fn logs(&self, project: &ProjectId, tail: usize, follow: bool) -> Result<mpsc::Receiver<String>> {
         let slot = self.shared.slot(project);
         let over = follow.then(|| slot.over());
-        Ok(slot.log().read(tail, over, move || slot.redactor()))
+        Ok(slot.log().read(tail, over, move || slot.redactor()).await)
     }
 
     fn events(&self) -> Option<mpsc::Receiver<RuntimeEvent>> {

@@ -116,7 +116,6 @@ fn exit(code: i32) -> &'static str {
     std::process::exit(code)
 }
 
-#[expect(clippy::zombie_processes, reason = "left behind on purpose")]
 fn spawn(program: &str, args: &[&str]) -> String {
     let null = std::process::Stdio::null;
     let child = Command::new(program).args(args).stdin(null()).stdout(null()).stderr(null()).spawn();

@@ -87,8 +87,8 @@ impl Log {
             }
         }
         kept.flush()?;
-        std::fs::rename(new, self.old())?;
         file.set_len(0)?;
+        std::fs::rename(new, self.old())?;
         *rotation = Rotation { count: rotation.count + 1, length: read };
         Ok(())
     }
@@ -107,15 +107,16 @@ impl Log {
     }
 
     /// The last `tail` lines, and then what is written until `over`, or until nobody reads any more.
-    pub fn read(
+    pub async fn read(
         self: Arc<Self>,
         tail: usize,
         follow: Option<CancellationToken>,
         redactor: impl Fn() -> Arc<Redactor> + Send + 'static,
     ) -> mpsc::Receiver<String> {
         let (lines, receiver) = mpsc::channel(64);
+        // Before it returns: what is written from now on counts as new.
+        let (text, mut position) = blocking(&self, Log::tail_now).await;
         tokio::spawn(async move {
-            let (text, mut position) = blocking(&self, Log::tail_now).await;
             let mut pending = Pending::default();
             let mut last = pending.add(&text, &redactor());
             if follow.is_none() {
@@ -249,7 +250,7 @@ impl Pending {
             let text = String::from_utf8_lossy(&self.0).into_owned();
             let at = redactor.cut(&text, LINE);
             lines.push(redactor.redact(&text[..at]));
-            self.0 = text[at..].as_bytes().to_vec();
+            self.0 = text.as_bytes()[at..].to_vec();
         }
         lines
     }

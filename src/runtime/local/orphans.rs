@@ -1,6 +1,7 @@
 //! Finds processes by the marker in their environment, and ends them.
 //!
-//! Invariant: touches only processes that carry the marker of this data folder, and their descendants.
+//! Invariant: touches only processes that carry the marker of this data folder, and their descendants. What has emptied its
+//! environment, left the process group and lost its parent can no longer be told from anybody else's process, and stays.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
