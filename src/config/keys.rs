@@ -1,0 +1,103 @@
+//! Every key that there is, and what it takes.
+//!
+//! Invariants: what is not here is a fault, wherever it is set; each key is explained in `config/gaggle.toml` and taken by
+//! its section (tests keep both).
+
+use std::time::Duration;
+
+pub struct Key {
+    /// With its section: `limits.turns`.
+    pub name: &'static str,
+    pub takes: Takes,
+}
+
+/// The shape of a value; what it may say beyond that is decided where it is taken.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    Text,
+    Secret,
+    Count {
+        least: i64,
+        most: i64,
+    },
+    /// More than nothing, up to this.
+    Time {
+        most: Duration,
+    },
+    List,
+    /// `name = value`, as a table or as a list.
+    Pairs,
+    /// A program and its arguments, as one text or as a list.
+    Command,
+}
+
+const HOUR: u64 = 60 * 60;
+
+pub const KEYS: &[Key] = &[
+    key("data_dir", Takes::Text),
+    key("server.listen", Takes::Text),
+    key("runtime.kind", Takes::Text),
+    key("agent.name", Takes::Text),
+    key("agent.command", Takes::Command),
+    key("agent.env", Takes::Pairs),
+    key("agent.url", Takes::Text),
+    key("agent.secret_key", Takes::Secret),
+    key("agent.protocol", Takes::Text),
+    key("agent.workdir", Takes::Text),
+    key("agent.stream_idle_timeout", time(24 * HOUR)),
+    key("access.default_role", Takes::Text),
+    key("access.admins", Takes::List),
+    key("access.members", Takes::List),
+    key("access.viewers", Takes::List),
+    key("access.roles", Takes::Pairs),
+    key("limits.turns", count(1, 100_000)),
+    key("limits.turns_per_person", count(1, 100_000)),
+    key("limits.queue", count(0, 10_000)),
+    key("limits.activations", count(1, 1000)),
+    key("limits.approval_timeout", time(7 * 24 * HOUR)),
+    key("limits.shutdown_grace", time(HOUR)),
+];
+
+const fn key(name: &'static str, takes: Takes) -> Key {
+    Key { name, takes }
+}
+
+const fn count(least: i64, most: i64) -> Takes {
+    Takes::Count { least, most }
+}
+
+const fn time(seconds: u64) -> Takes {
+    Takes::Time {
+        most: Duration::from_secs(seconds),
+    }
+}
+
+impl Key {
+    /// `limits.turns` is `GAGGLE_LIMITS__TURNS`.
+    pub fn variable(&self) -> String {
+        format!("GAGGLE_{}", self.name.replace('.', "__").to_uppercase())
+    }
+
+    pub fn section(&self) -> Option<&'static str> {
+        self.name.split_once('.').map(|(section, _)| section)
+    }
+
+    /// Without its section.
+    pub fn bare(&self) -> &'static str {
+        self.name
+            .split_once('.')
+            .map_or(self.name, |(_, bare)| bare)
+    }
+}
+
+/// The key of a section, or of none.
+pub fn find(section: Option<&str>, bare: &str) -> Option<&'static Key> {
+    KEYS.iter()
+        .find(|key| key.section() == section && key.bare() == bare)
+}
+
+pub fn sections() -> Vec<&'static str> {
+    let mut names: Vec<_> = KEYS.iter().filter_map(Key::section).collect();
+    names.dedup();
+    names
+}
