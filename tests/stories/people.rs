@@ -103,14 +103,14 @@ async fn nobody_learns_of_what_is_not_theirs() {
     eve.say("/project show secretpla").await.refused().has_not("secretplan");
     eve.say("/approval list").await.ok().has("No approval is open");
     eve.say("/project list").await.ok().has_not("secretplan");
+    ann.say("/approve a1").await.ok();
+    asked.end().await.ok();
     // In their thread, too.
     let eve = t.user("eve").in_conversation("anns");
     eve.say("/thread").await.ok().has_not("secretplan");
     eve.say("/thread 1").await.refused();
     eve.say("/session show").await.refused().has_not("secretplan");
     eve.say("/session stop").await.refused();
-    ann.say("/approve a1").await.ok();
-    asked.end().await.ok();
     eve.say("hello").await.refused();
     t.done().await;
 }

@@ -103,10 +103,6 @@ impl TurnSeen {
         self.approvals.iter().filter(|(_, open)| **open).map(|(id, _)| id.clone()).collect()
     }
 
-    pub fn wants_approval(&self) -> bool {
-        self.approvals.values().any(|open| *open)
-    }
-
     pub fn in_run(&self, run: usize) -> bool {
         self.run == run
     }
