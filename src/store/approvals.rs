@@ -1,9 +1,11 @@
 //! Approvals. The record decides: it leaves `open` once, whoever asks first.
 
+use std::ops::ControlFlow;
+
 use super::Store;
 use super::table::{self, APPROVALS, OPEN_APPROVALS, Read as _};
 use crate::error::Result;
-use crate::model::{Approval, ApprovalId, ApprovalState};
+use crate::model::{Approval, ApprovalId, ApprovalState, Timestamp, TurnId};
 
 impl Store {
     /// Keeps an approval under a new number.
@@ -25,6 +27,25 @@ impl Store {
         self.read(|tx| {
             let ids = tx.scan(&OPEN_APPROVALS, &[])?;
             ids.into_iter().filter_map(|(id, ())| tx.fetch(&APPROVALS, &id).transpose()).collect()
+        })
+        .await
+    }
+
+    /// What was decided of a turn's approvals, oldest first.
+    pub async fn decided_approvals(&self, turn: TurnId, since: Timestamp) -> Result<Vec<Approval>> {
+        self.read(move |tx| {
+            let mut found = Vec::new();
+            tx.visit(&APPROVALS, &[], true, |_, approval: Approval| {
+                if approval.created < since {
+                    return ControlFlow::Break(());
+                }
+                if approval.turn == turn && approval.state != ApprovalState::Open {
+                    found.push(approval);
+                }
+                ControlFlow::Continue(())
+            })?;
+            found.reverse();
+            Ok(found)
         })
         .await
     }

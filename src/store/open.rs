@@ -1,6 +1,7 @@
 //! Opening the file: locked for one process, checked, migrated, never overwritten.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, DatabaseError, StorageError};
@@ -79,7 +80,7 @@ pub fn explain(path: &Path, error: &DatabaseError) -> OpenError {
         DatabaseError::UpgradeRequired(_) => {
             ("the store has an older file format".to_owned(), "open it once with the release of Gaggle that wrote it")
         }
-        DatabaseError::Storage(StorageError::Io(e)) if e.kind() != std::io::ErrorKind::InvalidData => {
+        DatabaseError::Storage(StorageError::Io(e)) if !matches!(e.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
             (format!("the store cannot be read ({e})"), "mend the folder's permissions, or choose another")
         }
         DatabaseError::Storage(e) => (

@@ -133,6 +133,7 @@ impl Work {
             t.reason = None;
         });
         self.reopen_approvals(job).await?;
+        self.repeat_answers(job, &*agent, &prompt.session).await?;
         let kept = job.live.read(|t| t.text.len());
         let reading = Reading { job, agent: &*agent, prompt, kept, resumed: true, started: Vec::new() };
         Ok(self.read_run(reading, run).await)

@@ -2,6 +2,7 @@
 
 use super::Work;
 use super::turns::Job;
+use crate::agent::Agent;
 use crate::error::{Error, Result, refused};
 use crate::model::{Answer, Approval, ApprovalId, ApprovalState, Timestamp, TurnState};
 
@@ -49,6 +50,25 @@ impl Work {
                     t.reason = Some(format!("waiting for the approval {}", approval.id));
                     t.approvals.push(approval);
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the agent again what was decided: a decision is durable before it is told, so the earlier program may not have lived to
+    /// tell it, and the agent would wait for ever. One that it knows already is nothing to it.
+    pub(super) async fn repeat_answers(&self, job: &Job, agent: &dyn Agent, session: &str) -> Result<()> {
+        let (turn, since) = job.live.read(|t| (t.id, t.created));
+        for approval in self.store().decided_approvals(turn, since).await? {
+            let answer = match approval.state {
+                ApprovalState::Allowed => Answer::Once,
+                ApprovalState::AllowedAlways => Answer::Always,
+                ApprovalState::Denied | ApprovalState::Expired => Answer::Deny,
+                ApprovalState::Void => Answer::Cancelled,
+                ApprovalState::Open => continue,
+            };
+            if let Err(error) = agent.answer(session, &approval.request, answer).await {
+                tracing::warn!(%error, approval = %approval.id, "an answer did not reach the agent");
             }
         }
         Ok(())

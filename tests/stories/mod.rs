@@ -1,5 +1,12 @@
 //! What happens, from the outside: the whole program, driven through its doors.
 
+mod approvals;
 mod first_steps;
+mod kill;
 mod malformed;
+mod people;
+mod pipe;
+mod queue;
 mod restart;
+mod secrets;
+mod store;

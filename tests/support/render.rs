@@ -40,7 +40,7 @@ pub fn transcript(state: &State, folder: &Path) -> String {
             event(&seen.event, &mut text);
         }
     }
-    redact(&text, folder, state)
+    redact(&text, folder)
 }
 
 fn event(event: &Value, text: &mut String) {
@@ -108,27 +108,20 @@ fn text_of(value: &Value) -> &str {
 }
 
 /// Takes out what differs from run to run.
-fn redact(text: &str, folder: &Path, state: &State) -> String {
+pub fn redact(text: &str, folder: &Path) -> String {
     let mut text = text.to_owned();
     let canonical = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     for path in [canonical.as_path(), folder] {
         text = text.replace(&path.display().to_string(), "‹folder›");
     }
-    for seen in &state.events {
-        for project in seen.event["data"]["projects"].as_array().into_iter().flatten() {
-            if let Some(id) = project["id"].as_str() {
-                text = text.replace(id, "‹project›");
-            }
-        }
-    }
     text = text.replace(env!("CARGO_BIN_EXE_gaggle"), "‹gaggle›").replace(env!("CARGO_PKG_VERSION"), "‹version›");
     let rules = [
+        (r"projects/[a-z0-9]{10}", "projects/‹project›"),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "‹time›"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?( UTC)?", "‹time›"),
         (r"127\.0\.0\.1:\d+", "‹address›"),
         (r"\d+\.\d+ s\b", "‹n› s"),
         (r"\d+ KiB", "‹n› KiB"),
-        (r"\bpid \d+", "pid ‹n›"),
         (r"(just now|\d+ min ago)", "‹ago›"),
     ];
     for (rule, with) in rules {

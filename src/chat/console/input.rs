@@ -124,7 +124,10 @@ fn object(text: &str, users: bool) -> Result<Request, Invalid> {
     // The text of an error names places, never content: a value may be a secret.
     let value: Value = serde_json::from_str(text).map_err(|e| Invalid {
         id: None,
-        error: format!("The line is no valid JSON: {:?} error at column {}.", e.classify(), e.column()).to_lowercase().replacen("the", "The", 1).replace("json", "JSON"),
+        error: match e.is_eof() {
+            true => "The line is no valid JSON: it ends too early.".into(),
+            false => format!("The line is no valid JSON: there is a mistake at column {}.", e.column()),
+        },
     })?;
     let Value::Object(mut object) = value else { return Err(Invalid { id: None, error: "The line is no JSON object.".into() }) };
     let id = match object.remove("id") {

@@ -1,0 +1,133 @@
+//! Several people: whose projects they see, what they may do with them, how the names of others are told apart.
+
+use crate::support::tester::Tester;
+
+#[tokio::test]
+async fn sharing_with_roles() {
+    let t = Tester::start().await;
+    let (ann, bob) = (t.user("ann").in_conversation("anns"), t.user("bob").in_conversation("bobs"));
+    ann.say("/whoami").await.ok();
+    ann.say("/project create demo").await.ok();
+    ann.say("/ask demo say 2 words").await.ok();
+    bob.say("/project show demo").await.refused();
+    bob.say("/project list").await.ok();
+    ann.say("/project share demo @bob --role viewer").await.ok();
+    bob.say("/project list").await.ok();
+    bob.say("/project show demo").await.ok();
+    bob.say("/session list demo").await.ok();
+    bob.say("/session show s1").await.ok();
+    bob.say("/project logs demo").await.ok();
+    for command in [
+        "/ask demo hello", "/project activate demo", "/project deactivate demo", "/project restart demo", "/project delete demo",
+        "/project rename demo mine", "/project update demo --mode auto", "/project share demo @eve", "/project unshare demo @ann",
+        "/project secret set demo KEY", "/project secret list demo", "/project secret unset demo KEY", "/session stop s1",
+        "/session retry s1", "/session rename mine s1", "/session delete s1",
+    ] {
+        bob.say(command).await.refused().has("yours is viewer");
+    }
+    // Somebody who may only look cannot write into the thread either.
+    t.user("bob").in_conversation("anns").say("hello").await.refused();
+    ann.say("/project share demo @bob").await.ok();
+    bob.say("/ask demo say 3 words").await.ok();
+    bob.say("/project delete demo").await.refused();
+    bob.say("/session delete s1 --yes").await.refused();
+    bob.say("/session delete s2 --yes").await.ok();
+    ann.say("/project show demo").await.ok();
+    ann.say("/project unshare demo @bob").await.ok();
+    ann.say("/project unshare demo @bob").await.refused();
+    ann.say("/project share demo @ann").await.refused();
+    bob.say("/project show demo").await.refused();
+    bob.say("hello").await.refused();
+    t.snapshot("sharing");
+    t.done().await;
+}
+
+#[tokio::test]
+async fn names_of_several_owners() {
+    let t = Tester::start().await;
+    let (ann, bob) = (t.user("ann"), t.user("bob"));
+    ann.say("/project create demo").await.ok();
+    bob.say("/project create demo").await.ok();
+    bob.say("/project show demo").await.ok().has("console:bob");
+    ann.say("/project share demo @bob").await.ok();
+    bob.say("/project show demo").await.refused().has("`ann/demo` or `bob/demo`");
+    bob.say("/project show ann/demo").await.ok().has("console:ann");
+    bob.say("/project show @bob/demo").await.ok().has("console:bob");
+    bob.say("/project list").await.ok();
+    ann.say("/project show bob/demo").await.refused();
+    // An admin sees everything, but is asked which one.
+    t.say("/project list").await.ok();
+    t.say("/project list --all").await.ok();
+    t.say("/project show demo").await.refused();
+    t.say("/project show bob/demo").await.ok();
+    ann.say("/project list --all").await.refused();
+    ann.say("/audit").await.refused();
+    t.snapshot("names_of_several_owners");
+    t.done().await;
+}
+
+/// What there is and is not theirs is refused in the same words as what there is not.
+#[tokio::test]
+async fn nobody_learns_of_what_is_not_theirs() {
+    let t = Tester::start().await;
+    let (ann, eve) = (t.user("ann").in_conversation("anns"), t.user("eve").in_conversation("eves"));
+    ann.say("/project create secretplan").await.ok();
+    let asked = ann.begin("/ask secretplan use the tool").await;
+    assert_eq!((asked.approval().await.as_str(), asked.turn().await.as_str()), ("a1", "t1"));
+    for (theirs, nobodys) in [
+        ("/project show secretplan", "/project show nosuchplan"),
+        ("/project show ann/secretplan", "/project show ann/nosuchplan"),
+        ("/project activate secretplan", "/project activate nosuchplan"),
+        ("/project delete secretplan --yes", "/project delete nosuchplan --yes"),
+        ("/project rename secretplan x", "/project rename nosuchplan x"),
+        ("/project logs secretplan", "/project logs nosuchplan"),
+        ("/project secret set secretplan KEY", "/project secret set nosuchplan KEY"),
+        ("/ask secretplan hello", "/ask nosuchplan hello"),
+        ("/session list secretplan", "/session list nosuchplan"),
+        ("/session show s1", "/session show s9"),
+        ("/session stop s1", "/session stop s9"),
+        ("/session retry s1", "/session retry s9"),
+        ("/session export s1", "/session export s9"),
+        ("/session delete s1 --yes", "/session delete s9 --yes"),
+        ("/session rename mine s1", "/session rename mine s9"),
+        ("/approve a1", "/approve a9"),
+        ("/approve a1 --always", "/approve a9 --always"),
+        ("/deny a1", "/deny a9"),
+    ] {
+        let one = eve.say(theirs).await.refused();
+        let other = eve.say(nobodys).await.refused();
+        let plain = |text: &str| text.replace("nosuchplan", "secretplan").replace("s9", "s1").replace("a9", "a1");
+        assert_eq!(plain(one.text()), plain(other.text()));
+    }
+    // A near miss is no hint either.
+    eve.say("/project show secretpla").await.refused().has_not("secretplan");
+    eve.say("/approval list").await.ok().has("No approval is open");
+    eve.say("/project list").await.ok().has_not("secretplan");
+    ann.say("/approve a1").await.ok();
+    asked.end().await.ok();
+    // In their thread, too.
+    let eve = t.user("eve").in_conversation("anns");
+    eve.say("/thread").await.ok().has_not("secretplan");
+    eve.say("/thread 1").await.refused();
+    eve.say("/session show").await.refused().has_not("secretplan");
+    eve.say("/session stop").await.refused();
+    eve.say("hello").await.refused();
+    t.done().await;
+}
+
+/// A name can be taken again after its owner gave it away, and `share` names people as the surface does.
+#[tokio::test]
+async fn owners_by_grant() {
+    let t = Tester::start().await;
+    let (ann, bob) = (t.user("ann"), t.user("bob"));
+    ann.say("/project create demo").await.ok();
+    ann.say("/project share demo bob --role owner").await.ok();
+    bob.say("/project share demo console:cyd --role viewer").await.ok();
+    t.user("cyd").say("/project show demo").await.ok();
+    bob.say("/project rename demo theirs").await.ok();
+    ann.say("/project show theirs").await.ok();
+    bob.say("/project delete theirs --yes").await.ok();
+    ann.say("/project list").await.ok();
+    t.snapshot("owners_by_grant");
+    t.done().await;
+}
