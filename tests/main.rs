@@ -4,3 +4,4 @@
 mod demo_agent;
 mod goose_real;
 mod support;
+mod terminal;

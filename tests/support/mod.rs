@@ -3,4 +3,5 @@
 pub mod acp;
 pub mod goose;
 pub mod llm;
+pub mod pty;
 pub mod story;
