@@ -1,5 +1,7 @@
 //! The composition root: the only file that names concrete adapters, and the only one that reads the configuration.
 
+mod names;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Patience, demo};
-use crate::chat::console::{Console, Door, Handed, Mode, Output, Taker};
+use crate::chat::console::{self, Console, Door, Handed, Line, Mode, Output, Setup, Taker};
 use crate::cli::{Cli, Command, Dev, DevAgent, Serve};
 use crate::config::{AgentName, Config, Fault, RuntimeKind};
 use crate::control::{self, Control};
@@ -110,6 +112,8 @@ fn door(json: bool) -> Way {
     use std::io::IsTerminal as _;
     match json {
         true => Way::Json,
+        // A dumb terminal cannot draw anything anew.
+        false if std::env::var_os("TERM").is_some_and(|t| t == "dumb") => Way::Plain,
         false if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() => Way::Terminal,
         false => Way::Plain,
     }
@@ -126,8 +130,10 @@ fn report(faults: &[Fault]) -> ExitCode {
 /// The program with everything that it consists of.
 struct App {
     engine: Engine,
+    way: Way,
     console: Console,
     output: Output,
+    lines: tokio::sync::mpsc::Receiver<Line>,
     recovered: Vec<crate::model::Turn>,
     control: Option<Control>,
     server: Option<(tokio::net::TcpListener, axum::Router)>,
@@ -149,11 +155,7 @@ impl App {
             Some(address) => Some((server::listen(address).await?, server::routes(server::metrics()?, ready.clone()))),
         };
         let (runtime, agent) = runtime(&config, home)?;
-        let mode = match door {
-            Way::Json => Mode::Json,
-            Way::Plain | Way::Terminal => Mode::Plain,
-        };
-        let (console, output) = Console::start(mode);
+        let (console, output, lines) = console(door, &store, &agent);
         let patience = Patience { stream_idle: config.agent.stream_idle_timeout, ..Patience::default() };
         let work = Work::new(store.clone(), runtime, vec![Arc::new(console.clone())], config.limits, patience);
         let recovered = work.recover().await.map_err(|e| anyhow::anyhow!("the store and the runtime cannot be brought together: {}", e.told()))?;
@@ -161,11 +163,11 @@ impl App {
         let about = About { version: VERSION, started: Timestamp::now(), agent };
         let _ = dev;
         let engine = Engine::new(work, config.access, about);
-        Ok(Self { engine, console, output, recovered, control, server, ready })
+        Ok(Self { engine, way: door, console, output, lines, recovered, control, server, ready })
     }
 
     async fn run(self, users: bool) -> anyhow::Result<ExitCode> {
-        let Self { engine, console, output, recovered, control, server, ready } = self;
+        let Self { engine, way, console, output, lines, recovered, control, server, ready } = self;
         let stop = CancellationToken::new();
         let work = engine.work().clone();
         let mut tasks = Vec::new();
@@ -181,10 +183,13 @@ impl App {
         work.resume(recovered);
         let closed = output.closed.clone();
         let mut terminate = signals()?;
-        let door = Door::new(console.clone(), Entrance(engine.clone()), users).run();
+        let mut hangup = hangup(way)?;
+        let door = Door::new(console.clone(), Entrance(engine.clone()), users).run(lines);
         let code = tokio::select! {
-            end = door => if end.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS },
+            // A person has seen what was refused.
+            end = door => if end.failed && way != Way::Terminal { ExitCode::FAILURE } else { ExitCode::SUCCESS },
             () = terminate.wait() => ExitCode::SUCCESS,
+            Some(()) = async { hangup.as_mut()?.recv().await } => ExitCode::SUCCESS,
             () = closed.cancelled() => ExitCode::SUCCESS,
         };
         ready.set(false);
@@ -198,6 +203,29 @@ impl App {
         tokio::task::spawn_blocking(move || output.finish(Duration::from_secs(5))).await?;
         Ok(code)
     }
+}
+
+/// The console as it is used, with what is typed there.
+fn console(way: Way, store: &Store, agent: &str) -> (Console, Output, tokio::sync::mpsc::Receiver<Line>) {
+    let mode = match way {
+        Way::Json => Mode::Json,
+        Way::Plain => Mode::Plain,
+        Way::Terminal => {
+            let welcome = format!(
+                "**Gaggle {VERSION}** with {agent}. Everything is kept in `{}`.\n\
+                 Try `/project create demo`, then `/ask demo hello`. `/help` tells the rest.\n\
+                 Tab completes, Ctrl-C stops an answer, Ctrl-D leaves.",
+                store.dir().display(),
+            );
+            return Console::terminal(Setup {
+                history: store.dir().join("history"),
+                names: Arc::new(names::Known::new(store.clone(), console::operator())),
+                welcome,
+            });
+        }
+    };
+    let (console, output) = Console::start(mode);
+    (console, output, console::standard_input())
 }
 
 /// Hands the console's inputs to the engine.
@@ -379,6 +407,12 @@ struct Signals {
 fn signals() -> anyhow::Result<Signals> {
     use tokio::signal::unix::{SignalKind, signal};
     Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+}
+
+/// The terminal was closed: the agents must not be left behind.
+fn hangup(way: Way) -> anyhow::Result<Option<tokio::signal::unix::Signal>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    Ok(if way == Way::Terminal { Some(signal(SignalKind::hangup())?) } else { None })
 }
 
 impl Signals {

@@ -9,3 +9,4 @@ mod goose_real;
 mod runtime;
 mod stories;
 mod support;
+mod terminal;

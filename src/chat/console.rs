@@ -9,6 +9,7 @@ mod json;
 mod lane;
 mod plain;
 mod show;
+mod terminal;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,8 @@ use tokio::sync::{Notify, mpsc, watch};
 
 pub use door::{Door, DoorEnd, Handed, Taker};
 pub use event::Event;
+pub use input::{Line, read as standard_input};
+pub use terminal::{Log, Names, Setup};
 
 use super::{Chat, LiveTurn};
 use crate::error::Result;
@@ -36,6 +39,7 @@ const WAITING: usize = 1024;
 pub enum Mode {
     Json,
     Plain,
+    Terminal,
 }
 
 /// Cheap to clone.
@@ -64,6 +68,19 @@ struct Shown {
 impl Console {
     /// A console that shows its events on standard output. The receiver resolves when nothing more can be written there.
     pub fn start(mode: Mode) -> (Self, Output) {
+        let (console, events) = Self::new(mode);
+        (console, Output::start(mode, events))
+    }
+
+    /// A console on the terminal, with what is typed there.
+    pub fn terminal(setup: Setup) -> (Self, Output, mpsc::Receiver<Line>) {
+        let (console, events) = Self::new(Mode::Terminal);
+        let closed = tokio_util::sync::CancellationToken::new();
+        let (thread, lines) = terminal::start(setup, events, closed.clone());
+        (console, Output { thread, closed, mode: Mode::Terminal }, lines)
+    }
+
+    fn new(mode: Mode) -> (Self, mpsc::Receiver<Option<Event>>) {
         let (events, waiting) = mpsc::channel(WAITING);
         let console = Self(Arc::new(Inner {
             mode,
@@ -73,7 +90,7 @@ impl Console {
             attended: AtomicBool::new(true),
             has_forms: AtomicBool::new(mode != Mode::Plain),
         }));
-        (console, Output::start(mode, waiting))
+        (console, waiting)
     }
 
     pub async fn emit(&self, event: Event) {
@@ -142,11 +159,19 @@ impl Console {
     }
 }
 
+fn actor(user: &str) -> Actor {
+    Actor { surface: SURFACE.into(), id: user.into(), name: user.into() }
+}
+
+/// Who sits at the console.
+pub fn operator() -> Actor {
+    actor(OPERATOR)
+}
+
 /// The operator, or somebody whom a script plays.
 fn origin(user: Option<&str>, conversation: &str, input: &str) -> Origin {
-    let user = user.unwrap_or(OPERATOR);
     Origin {
-        actor: Actor { surface: SURFACE.into(), id: user.into(), name: user.into() },
+        actor: actor(user.unwrap_or(OPERATOR)),
         conversation: ConversationId(format!("{SURFACE}:{conversation}")),
         input: Some(input.into()),
     }
@@ -209,6 +234,7 @@ impl Chat for Console {
 
 /// The writer of standard output: a thread, so that a slow reader never blocks the async threads.
 pub struct Output {
+    mode: Mode,
     thread: std::thread::JoinHandle<()>,
     pub closed: tokio_util::sync::CancellationToken,
 }
@@ -221,13 +247,13 @@ impl Output {
             let out = std::io::stdout().lock();
             let ended = match mode {
                 Mode::Json => write_all(events, json::Json, out),
-                Mode::Plain => write_all(events, plain::Plain::default(), out),
+                Mode::Plain | Mode::Terminal => write_all(events, plain::Plain::default(), out),
             };
             if ended.is_err() {
                 told.cancel();
             }
         });
-        Self { thread, closed }
+        Self { mode, thread, closed }
     }
 
     /// Waits until everything is written, but no longer than `patience`: a reader that reads no more must not hold the end up.
@@ -235,6 +261,9 @@ impl Output {
         let end = std::time::Instant::now() + patience;
         while !self.thread.is_finished() && std::time::Instant::now() < end {
             std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        if self.mode == Mode::Terminal && !self.thread.is_finished() {
+            terminal::restore();
         }
     }
 }

@@ -6,5 +6,6 @@ pub mod goose;
 pub mod goose_api;
 pub mod llm;
 pub mod render;
+pub mod pty;
 pub mod story;
 pub mod tester;

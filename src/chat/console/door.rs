@@ -82,9 +82,8 @@ impl<T: Taker> Door<T> {
         }
     }
 
-    /// Runs until standard input has ended and its work is done.
-    pub async fn run(mut self) -> DoorEnd {
-        let mut lines = input::read();
+    /// Runs until the input has ended and its work is done.
+    pub async fn run(mut self, mut lines: mpsc::Receiver<Line>) -> DoorEnd {
         let mut open = true;
         let mut attended = true;
         let console = self.console.clone();

@@ -21,6 +21,8 @@ pub enum Line {
     Text(String),
     TooLong,
     NotText,
+    /// From a surface that needs no text for it.
+    Request(Request),
 }
 
 /// What one line asks for.
@@ -106,6 +108,7 @@ fn next_line(input: &mut impl BufRead) -> std::io::Result<Option<Line>> {
 pub fn request(line: Line, mode: Mode, users: bool) -> Option<Result<Request, Invalid>> {
     let invalid = |error: &str| Some(Err(Invalid { id: None, error: error.to_owned() }));
     match line {
+        Line::Request(request) => Some(Ok(request)),
         Line::TooLong => invalid("The line is longer than 1 MiB. Send less at once."),
         Line::NotText => invalid("The line is no UTF-8 text."),
         Line::Text(text) if text.trim().is_empty() => None,
