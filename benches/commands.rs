@@ -27,7 +27,14 @@ fn main() {
     for (what, text) in [("reads (/project list)", "/project list"), ("writes (/project create)", "/project create p{n}")] {
         let begin = Instant::now();
         let lines: String = (0..COMMANDS)
-            .map(|n| format!("{{\"id\":\"{n}\",\"conversation\":\"c{}\",\"user\":\"u{}\",\"text\":\"{}\"}}\n", n % CONVERSATIONS, n % CONVERSATIONS, text.replace("{n}", &n.to_string())))
+            .map(|n| {
+                format!(
+                    "{{\"id\":\"{n}\",\"conversation\":\"c{}\",\"user\":\"u{}\",\"text\":\"{}\"}}\n",
+                    n % CONVERSATIONS,
+                    n % CONVERSATIONS,
+                    text.replace("{n}", &n.to_string())
+                )
+            })
             .collect();
         let writer = std::thread::spawn(move || {
             input.write_all(lines.as_bytes()).unwrap();

@@ -3,7 +3,9 @@
 
 use std::time::Instant;
 
-use gaggle::model::{Actor, ConversationId, Message, Origin, PersonId, Project, ProjectId, Settings, SessionId, Status, Timestamp, TurnState};
+use gaggle::model::{
+    Actor, ConversationId, Message, Origin, PersonId, Project, ProjectId, SessionId, Settings, Status, Timestamp, TurnState,
+};
 use gaggle::store::{Place, Store};
 
 const PROJECTS: usize = 1_000;
@@ -41,7 +43,8 @@ async fn main() {
                     let place = Place::Thread(ConversationId(format!("console:general#{n}")));
                     let project = ProjectId(format!("p{:09}", n % PROJECTS));
                     let message = Message { author: person.clone(), text: format!("question {n}") };
-                    let (_, mut turn) = store.open_session(&project, format!("session {n}"), place, origin.clone(), message).await.unwrap();
+                    let (_, mut turn) =
+                        store.open_session(&project, format!("session {n}"), place, origin.clone(), message).await.unwrap();
                     turn.state = TurnState::Done;
                     store.close_turn(turn).await.unwrap();
                 }

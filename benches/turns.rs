@@ -14,7 +14,10 @@ const PIECES: usize = 100;
 const PACE_MS: &str = "20";
 
 fn main() {
-    println!("{:>6} {:>10} {:>10} {:>10} {:>10} {:>10} {:>9}", "turns", "first p50", "first p95", "first max", "any p50", "any p95", "peak MB");
+    println!(
+        "{:>6} {:>10} {:>10} {:>10} {:>10} {:>10} {:>9}",
+        "turns", "first p50", "first p95", "first max", "any p50", "any p95", "peak MB"
+    );
     for turns in [1, 10, 100, 1000] {
         run(turns);
     }

@@ -134,7 +134,9 @@ pub async fn authorize_message(store: &Store, caller: &Caller) -> Result<(Sessio
     let (session, project) = find_session(store, caller, None).await?;
     match caller.role_on(&project) {
         Some(role) if role >= Role::Member => Ok((session, project)),
-        _ => refused("You may read this thread, but not write to its agent. Ask the project's owner to share it with you as member."),
+        _ => refused(
+            "You may read this thread, but not write to its agent. Ask the project's owner to share it with you as member.",
+        ),
     }
 }
 
@@ -172,7 +174,10 @@ pub async fn find_project(store: &Store, caller: &Caller, name: &str) -> Result<
 
 async fn find_session(store: &Store, caller: &Caller, named: Option<u64>) -> Result<(Session, Project)> {
     let (id, unknown) = match named {
-        Some(number) => (SessionId(number), format!("There is no session `s{number}` that you can see. See a project's with `/session list NAME`.")),
+        Some(number) => (
+            SessionId(number),
+            format!("There is no session `s{number}` that you can see. See a project's with `/session list NAME`."),
+        ),
         None => match store.thread_at(&caller.origin.conversation).await? {
             Some(thread) => (thread.session, "This thread's session is gone. Start another with `/ask NAME MESSAGE`.".to_owned()),
             None => return refused("There is no thread here yet. Open one with `/ask NAME MESSAGE`, where NAME is a project."),

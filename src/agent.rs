@@ -49,7 +49,10 @@ pub enum AgentEvent {
     /// The way to the agent broke and was mended: a piece of text may be missing from here on. Once the run is done,
     /// [`Agent::last_answer`] has the whole.
     Gap,
-    Done { cancelled: bool, usage: Option<Usage> },
+    Done {
+        cancelled: bool,
+        usage: Option<Usage>,
+    },
     Failed(Failure),
 }
 

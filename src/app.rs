@@ -158,7 +158,10 @@ impl App {
         let (console, output, lines) = console(door, &store, &agent);
         let patience = Patience { stream_idle: config.agent.stream_idle_timeout, ..Patience::default() };
         let work = Work::new(store.clone(), runtime, vec![Arc::new(console.clone())], config.limits, patience);
-        let recovered = work.recover().await.map_err(|e| anyhow::anyhow!("the store and the runtime cannot be brought together: {}", e.told()))?;
+        let recovered = work
+            .recover()
+            .await
+            .map_err(|e| anyhow::anyhow!("the store and the runtime cannot be brought together: {}", e.told()))?;
         let control = Control::open(store.dir());
         let about = About { version: VERSION, started: Timestamp::now(), agent };
         let _ = dev;
@@ -328,7 +331,9 @@ async fn run_check(file: &Path) -> anyhow::Result<ExitCode> {
             rows.push(Health { what: "agent".into(), found: agent, fault: None });
             rows.extend(runtime.health().await);
         }
-        Err(error) => rows.push(Health { what: "runtime".into(), found: format!("{error:#}"), fault: Some("mend the setting".into()) }),
+        Err(error) => {
+            rows.push(Health { what: "runtime".into(), found: format!("{error:#}"), fault: Some("mend the setting".into()) })
+        }
     }
     Ok(table(rows))
 }

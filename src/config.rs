@@ -75,10 +75,7 @@ impl fmt::Display for Fault {
 
 impl Config {
     /// Reads the file, if there is one, and the variables, which win. Without either, the defaults.
-    pub fn load(
-        file: Option<&Path>,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Vec<Fault>> {
+    pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Vec<Fault>> {
         let mut reader = Reader::default();
         match file.map(file::read).transpose() {
             Ok(file) => reader.file(file),
@@ -98,12 +95,8 @@ impl Config {
         let kind = runtime_kind(reader);
         Self {
             data_dir: data_dir(reader),
-            server: Server {
-                listen: listen(reader),
-            },
-            runtime: Runtime {
-                kind: kind.unwrap_or(RuntimeKind::Local),
-            },
+            server: Server { listen: listen(reader) },
+            runtime: Runtime { kind: kind.unwrap_or(RuntimeKind::Local) },
             agent: agent::read(reader, kind),
             access: access::read(reader),
             limits: limits(reader),
@@ -115,33 +108,23 @@ impl Config {
 
 fn data_dir(reader: &mut Reader) -> PathBuf {
     let dir = reader.parsed("data_dir", |text| {
-        (!text.starts_with('~'))
-            .then(|| PathBuf::from(text))
-            .ok_or((
-                "begins with `~`, which only a shell replaces",
-                "write the whole path, or one relative to the current folder",
-            ))
+        (!text.starts_with('~')).then(|| PathBuf::from(text)).ok_or((
+            "begins with `~`, which only a shell replaces",
+            "write the whole path, or one relative to the current folder",
+        ))
     });
     dir.unwrap_or_else(|| PathBuf::from("./.gaggle"))
 }
 
 fn listen(reader: &mut Reader) -> Option<SocketAddr> {
     reader.parsed("server.listen", |text| {
-        text.parse().map_err(|_| {
-            (
-                "is no IP address with a port",
-                "write it as `127.0.0.1:7788`, `0.0.0.0:7788` or `[::1]:7788`",
-            )
-        })
+        text.parse().map_err(|_| ("is no IP address with a port", "write it as `127.0.0.1:7788`, `0.0.0.0:7788` or `[::1]:7788`"))
     })
 }
 
 /// `None`: it is said wrongly, so nothing can be said of what would fit it.
 fn runtime_kind(reader: &mut Reader) -> Option<RuntimeKind> {
-    let kinds = [
-        ("local", RuntimeKind::Local),
-        ("attached", RuntimeKind::Attached),
-    ];
+    let kinds = [("local", RuntimeKind::Local), ("attached", RuntimeKind::Attached)];
     match reader.is_set("runtime.kind") {
         true => reader.choice("runtime.kind", &kinds),
         false => Some(RuntimeKind::Local),
@@ -152,18 +135,10 @@ fn limits(reader: &mut Reader) -> Limits {
     let usual = Limits::default();
     Limits {
         turns: reader.count("limits.turns").unwrap_or(usual.turns),
-        turns_per_person: reader
-            .count("limits.turns_per_person")
-            .unwrap_or(usual.turns_per_person),
+        turns_per_person: reader.count("limits.turns_per_person").unwrap_or(usual.turns_per_person),
         queue: reader.count("limits.queue").unwrap_or(usual.queue),
-        activations: reader
-            .count("limits.activations")
-            .unwrap_or(usual.activations),
-        approval_timeout: reader
-            .time("limits.approval_timeout")
-            .unwrap_or(usual.approval_timeout),
-        shutdown_grace: reader
-            .time("limits.shutdown_grace")
-            .unwrap_or(usual.shutdown_grace),
+        activations: reader.count("limits.activations").unwrap_or(usual.activations),
+        approval_timeout: reader.time("limits.approval_timeout").unwrap_or(usual.approval_timeout),
+        shutdown_grace: reader.time("limits.shutdown_grace").unwrap_or(usual.shutdown_grace),
     }
 }

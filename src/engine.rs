@@ -30,9 +30,17 @@ pub struct Inbound {
 pub enum Input {
     Text(String),
     /// From platforms with structured commands.
-    Options { path: String, values: Vec<OptionValue> },
-    Form { form: FormId, values: Values },
-    CancelForm { form: FormId },
+    Options {
+        path: String,
+        values: Vec<OptionValue>,
+    },
+    Form {
+        form: FormId,
+        values: Values,
+    },
+    CancelForm {
+        form: FormId,
+    },
 }
 
 /// An accepted input.

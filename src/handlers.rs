@@ -51,7 +51,9 @@ pub fn form(call: &Authorized) -> Result<Option<Form>> {
         Command::Project(ProjectCommand::Delete { yes: false, keep_files, .. }) => {
             Some(show::confirm(project::delete_question(call.project()?, *keep_files)))
         }
-        Command::Session(SessionCommand::Delete { yes: false, .. }) => Some(show::confirm(session::delete_question(call.session()?))),
+        Command::Session(SessionCommand::Delete { yes: false, .. }) => {
+            Some(show::confirm(session::delete_question(call.session()?)))
+        }
         Command::Project(ProjectCommand::Secret(ProjectSecretCommand::Set { key, .. })) => {
             Some(secret::value_form(&key.0, &format!("the project `{}`", call.project()?.name)))
         }

@@ -1,8 +1,8 @@
 //! Gaggle: AI coding agents for a team, from the chat it already uses.
 
 pub mod access;
-pub mod app;
 pub mod agent;
+pub mod app;
 pub mod chat;
 pub mod cli;
 pub mod config;

@@ -42,7 +42,9 @@ pub fn routes(metrics: PrometheusHandle, ready: Readiness) -> Router {
 }
 
 pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("`server.listen`: {address} cannot be listened on; choose another address"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("`server.listen`: {address} cannot be listened on; choose another address"))
 }
 
 pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {

@@ -77,7 +77,10 @@ impl Store {
     }
 
     /// Runs `job` in the next transaction and returns once that is durable. A job refuses before its first write.
-    async fn write<T: Send + 'static>(&self, job: impl FnOnce(&redb::WriteTransaction) -> Result<T> + Send + 'static) -> Result<T> {
+    async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&redb::WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         self.0.writer.run(job).await
     }
 

@@ -21,7 +21,7 @@ pub use turns::TurnTicket;
 
 use crate::agent::Patience;
 use crate::chat::Chat;
-use crate::model::{Origin, ProjectId, Progress};
+use crate::model::{Origin, Progress, ProjectId};
 use crate::runtime::{Launch, Runtime};
 use crate::store::{Scope, Store};
 

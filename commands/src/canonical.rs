@@ -3,8 +3,8 @@
 //! Invariant: parsing what this writes gives the command again, but for `summary`, which leaves free text out.
 
 use crate::{
-    ApprovalCommand, Command, OptionValue, ProjectCommand, ProjectSecretCommand, ProjectSettings,
-    SecretCommand, SessionCommand, tree, words,
+    ApprovalCommand, Command, OptionValue, ProjectCommand, ProjectSecretCommand, ProjectSettings, SecretCommand, SessionCommand,
+    tree, words,
 };
 
 /// The arguments of a command by clap's ids.
@@ -42,9 +42,7 @@ impl Command {
                     option.value.push_str(&words::quote(&value));
                 }
                 // A list's single value is split again.
-                None if tree::is_list(arg) => {
-                    options.push(OptionValue::new(name, words::quote(&value)))
-                }
+                None if tree::is_list(arg) => options.push(OptionValue::new(name, words::quote(&value))),
                 None => options.push(OptionValue::new(name, value)),
             }
         }
@@ -61,10 +59,7 @@ impl Command {
             let Some(arg) = command.get_arguments().find(|arg| arg.get_id() == id) else {
                 continue;
             };
-            let usual = arg
-                .get_default_values()
-                .iter()
-                .any(|default| *default == value.as_str());
+            let usual = arg.get_default_values().iter().any(|default| *default == value.as_str());
             if usual && !tree::is_switch(arg) {
                 continue;
             }
@@ -75,9 +70,7 @@ impl Command {
                 (_, Some(long)) if tree::is_switch(arg) => text.push_str(&format!(" --{long}")),
                 // Taken as it stands up to the end, so that it comes last.
                 ("reason", _) => tail.push_str(&format!(" --reason {}", words::enclose(&shown))),
-                (_, Some(long)) if shown.starts_with('-') => {
-                    text.push_str(&format!(" --{long}={}", words::quote(&shown)))
-                }
+                (_, Some(long)) if shown.starts_with('-') => text.push_str(&format!(" --{long}={}", words::quote(&shown))),
                 (_, Some(long)) => text.push_str(&format!(" --{long} {}", words::quote(&shown))),
                 // Ends at white space, which it cannot have; quotes would be taken for a part of it.
                 ("name", None) if path == "ask" => tail.push_str(&format!(" {shown}")),
@@ -99,10 +92,7 @@ fn one(id: &'static str, value: impl ToString) -> Arguments {
 }
 
 fn maybe(id: &'static str, value: Option<impl ToString>) -> Arguments {
-    value
-        .map(|value| (id, value.to_string()))
-        .into_iter()
-        .collect()
+    value.map(|value| (id, value.to_string())).into_iter().collect()
 }
 
 fn switch(id: &'static str, on: bool) -> Arguments {
@@ -114,23 +104,9 @@ fn session(number: Option<u64>) -> Arguments {
 }
 
 fn settings(settings: &ProjectSettings) -> Arguments {
-    let ProjectSettings {
-        repo,
-        cpu,
-        memory,
-        env,
-    } = settings;
-    let variables = env
-        .iter()
-        .map(|variable| ("env", variable.to_string()))
-        .collect();
-    [
-        maybe("repo", repo.as_ref()),
-        maybe("cpu", cpu.as_ref()),
-        maybe("memory", memory.as_ref()),
-        variables,
-    ]
-    .concat()
+    let ProjectSettings { repo, cpu, memory, env } = settings;
+    let variables = env.iter().map(|variable| ("env", variable.to_string())).collect();
+    [maybe("repo", repo.as_ref()), maybe("cpu", cpu.as_ref()), maybe("memory", memory.as_ref()), variables].concat()
 }
 
 fn arguments(command: &Command) -> Arguments {
@@ -143,63 +119,34 @@ fn arguments(command: &Command) -> Arguments {
             | SessionCommand::Stop { session: number }
             | SessionCommand::Retry { session: number }
             | SessionCommand::Export { session: number } => session(*number),
-            SessionCommand::Delete {
-                session: number,
-                yes,
-            } => [session(*number), switch("yes", *yes)].concat(),
-            SessionCommand::Rename {
-                title,
-                session: number,
-            } => [one("title", title), session(*number)].concat(),
+            SessionCommand::Delete { session: number, yes } => [session(*number), switch("yes", *yes)].concat(),
+            SessionCommand::Rename { title, session: number } => [one("title", title), session(*number)].concat(),
         },
         Command::Secret(command) => match command {
             SecretCommand::Set { key } | SecretCommand::Unset { key } => one("key", &key.0),
             SecretCommand::List => Vec::new(),
         },
-        Command::Approve(approve) => [
-            maybe("id", approve.id.map(|id| format!("a{id}"))),
-            switch("always", approve.always),
-        ]
-        .concat(),
-        Command::Deny(deny) => [
-            maybe("id", deny.id.map(|id| format!("a{id}"))),
-            maybe("reason", deny.reason.as_ref()),
-        ]
-        .concat(),
+        Command::Approve(approve) => {
+            [maybe("id", approve.id.map(|id| format!("a{id}"))), switch("always", approve.always)].concat()
+        }
+        Command::Deny(deny) => [maybe("id", deny.id.map(|id| format!("a{id}"))), maybe("reason", deny.reason.as_ref())].concat(),
         Command::Approval(ApprovalCommand::List) | Command::Whoami | Command::Status => Vec::new(),
         Command::Thread(thread) => maybe("number", thread.number),
-        Command::Audit(audit) => {
-            [one("tail", audit.tail), maybe("user", audit.user.as_ref())].concat()
-        }
-        Command::Help(help) => help
-            .command
-            .iter()
-            .map(|word| ("command", word.clone()))
-            .collect(),
+        Command::Audit(audit) => [one("tail", audit.tail), maybe("user", audit.user.as_ref())].concat(),
+        Command::Help(help) => help.command.iter().map(|word| ("command", word.clone())).collect(),
     }
 }
 
 fn project(command: &ProjectCommand) -> Arguments {
     match command {
-        ProjectCommand::Create {
-            name,
-            settings: set,
-        } => [one("name", name), settings(set)].concat(),
+        ProjectCommand::Create { name, settings: set } => [one("name", name), settings(set)].concat(),
         ProjectCommand::List { all } => switch("all", *all),
         ProjectCommand::Show { name }
         | ProjectCommand::Activate { name }
         | ProjectCommand::Deactivate { name }
         | ProjectCommand::Restart { name } => one("name", name),
-        ProjectCommand::Rename { name, new_name } => {
-            [one("name", name), one("new_name", new_name)].concat()
-        }
-        ProjectCommand::Update {
-            name,
-            settings: set,
-            model,
-            provider,
-            mode,
-        } => [
+        ProjectCommand::Rename { name, new_name } => [one("name", name), one("new_name", new_name)].concat(),
+        ProjectCommand::Update { name, settings: set, model, provider, mode } => [
             one("name", name),
             settings(set),
             maybe("model", model.as_ref()),
@@ -207,26 +154,12 @@ fn project(command: &ProjectCommand) -> Arguments {
             maybe("mode", mode.as_ref()),
         ]
         .concat(),
-        ProjectCommand::Share { name, user, role } => {
-            [one("name", name), one("user", user), one("role", role)].concat()
-        }
+        ProjectCommand::Share { name, user, role } => [one("name", name), one("user", user), one("role", role)].concat(),
         ProjectCommand::Unshare { name, user } => [one("name", name), one("user", user)].concat(),
-        ProjectCommand::Delete {
-            name,
-            keep_files,
-            yes,
-        } => [
-            one("name", name),
-            switch("keep_files", *keep_files),
-            switch("yes", *yes),
-        ]
-        .concat(),
-        ProjectCommand::Logs { name, tail, follow } => [
-            one("name", name),
-            one("tail", tail),
-            switch("follow", *follow),
-        ]
-        .concat(),
+        ProjectCommand::Delete { name, keep_files, yes } => {
+            [one("name", name), switch("keep_files", *keep_files), switch("yes", *yes)].concat()
+        }
+        ProjectCommand::Logs { name, tail, follow } => [one("name", name), one("tail", tail), switch("follow", *follow)].concat(),
         ProjectCommand::Secret(command) => match command {
             ProjectSecretCommand::Set { name, key } | ProjectSecretCommand::Unset { name, key } => {
                 [one("name", name), one("key", &key.0)].concat()

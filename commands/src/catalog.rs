@@ -7,24 +7,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    ApprovalCommand, Command, ProjectCommand, ProjectSecretCommand, SecretCommand, SessionCommand,
-};
+use crate::{ApprovalCommand, Command, ProjectCommand, ProjectSecretCommand, SecretCommand, SessionCommand};
 
 /// What a person may do, in general or on one project; each includes those before it.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    clap::ValueEnum,
-    Serialize,
-    Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// May look
@@ -93,12 +79,7 @@ pub struct Entry {
     pub examples: &'static [&'static str],
 }
 
-const fn command(
-    path: &'static str,
-    role: Role,
-    of: Target,
-    examples: &'static [&'static str],
-) -> Entry {
+const fn command(path: &'static str, role: Role, of: Target, examples: &'static [&'static str]) -> Entry {
     Entry {
         path,
         need: Need { role, of },
@@ -150,203 +131,42 @@ pub const CATALOG: &[Entry] = &[
         ],
     ),
     command("project list", Viewer, Person, &["/project list"]).private(),
-    command(
-        "project show",
-        Viewer,
-        Project,
-        &["/project show demo", "/project show ann/demo"],
-    )
-    .private(),
-    command(
-        "project rename",
-        Owner,
-        Project,
-        &["/project rename demo shop"],
-    ),
+    command("project show", Viewer, Project, &["/project show demo", "/project show ann/demo"]).private(),
+    command("project rename", Owner, Project, &["/project rename demo shop"]),
     command(
         "project update",
         Owner,
         Project,
-        &[
-            "/project update demo --mode smart_approve",
-            "/project update demo --cpu 500m --memory 1Gi",
-        ],
+        &["/project update demo --mode smart_approve", "/project update demo --cpu 500m --memory 1Gi"],
     ),
-    command(
-        "project share",
-        Owner,
-        Project,
-        &[
-            "/project share demo @ann",
-            "/project share demo @ann --role viewer",
-        ],
-    ),
-    command(
-        "project unshare",
-        Owner,
-        Project,
-        &["/project unshare demo @ann"],
-    ),
-    command(
-        "project activate",
-        Member,
-        Project,
-        &["/project activate demo"],
-    ),
-    command(
-        "project deactivate",
-        Member,
-        Project,
-        &["/project deactivate demo"],
-    ),
-    command(
-        "project restart",
-        Member,
-        Project,
-        &["/project restart demo"],
-    ),
-    command(
-        "project delete",
-        Owner,
-        Project,
-        &[
-            "/project delete demo",
-            "/project delete demo --keep-files --yes",
-        ],
-    )
-    .confirmed(),
-    command(
-        "project logs",
-        Viewer,
-        Project,
-        &[
-            "/project logs demo",
-            "/project logs demo --tail 200 --follow",
-        ],
-    )
-    .private(),
-    command(
-        "project secret set",
-        Owner,
-        Project,
-        &["/project secret set demo OPENAI_API_KEY"],
-    )
-    .private()
-    .secret(),
-    command(
-        "project secret list",
-        Owner,
-        Project,
-        &["/project secret list demo"],
-    )
-    .private()
-    .secret(),
-    command(
-        "project secret unset",
-        Owner,
-        Project,
-        &["/project secret unset demo OPENAI_API_KEY"],
-    )
-    .private()
-    .secret(),
-    command(
-        "ask",
-        Member,
-        Project,
-        &["/ask demo why does the login test fail?"],
-    ),
+    command("project share", Owner, Project, &["/project share demo @ann", "/project share demo @ann --role viewer"]),
+    command("project unshare", Owner, Project, &["/project unshare demo @ann"]),
+    command("project activate", Member, Project, &["/project activate demo"]),
+    command("project deactivate", Member, Project, &["/project deactivate demo"]),
+    command("project restart", Member, Project, &["/project restart demo"]),
+    command("project delete", Owner, Project, &["/project delete demo", "/project delete demo --keep-files --yes"]).confirmed(),
+    command("project logs", Viewer, Project, &["/project logs demo", "/project logs demo --tail 200 --follow"]).private(),
+    command("project secret set", Owner, Project, &["/project secret set demo OPENAI_API_KEY"]).private().secret(),
+    command("project secret list", Owner, Project, &["/project secret list demo"]).private().secret(),
+    command("project secret unset", Owner, Project, &["/project secret unset demo OPENAI_API_KEY"]).private().secret(),
+    command("ask", Member, Project, &["/ask demo why does the login test fail?"]),
     command("session list", Viewer, Project, &["/session list demo"]).private(),
-    command(
-        "session show",
-        Viewer,
-        Session,
-        &["/session show", "/session show s12"],
-    )
-    .private(),
-    command(
-        "session stop",
-        Member,
-        Session,
-        &["/session stop", "/session stop s12"],
-    )
-    .at_once(),
-    command(
-        "session retry",
-        Member,
-        Session,
-        &["/session retry", "/session retry s12"],
-    ),
-    command(
-        "session rename",
-        Member,
-        Session,
-        &[
-            "/session rename Login test",
-            "/session rename Login test s12",
-        ],
-    ),
-    command(
-        "session export",
-        Viewer,
-        Session,
-        &["/session export", "/session export s12"],
-    )
-    .private(),
-    command(
-        "session delete",
-        Member,
-        Session,
-        &["/session delete s12", "/session delete s12 --yes"],
-    )
-    .confirmed(),
-    command(
-        "approve",
-        Member,
-        Approval,
-        &["/approve", "/approve a7", "/approve a7 --always"],
-    )
-    .at_once(),
-    command(
-        "deny",
-        Member,
-        Approval,
-        &["/deny", "/deny a7 --reason use the staging database"],
-    )
-    .at_once(),
+    command("session show", Viewer, Session, &["/session show", "/session show s12"]).private(),
+    command("session stop", Member, Session, &["/session stop", "/session stop s12"]).at_once(),
+    command("session retry", Member, Session, &["/session retry", "/session retry s12"]),
+    command("session rename", Member, Session, &["/session rename Login test", "/session rename Login test s12"]),
+    command("session export", Viewer, Session, &["/session export", "/session export s12"]).private(),
+    command("session delete", Member, Session, &["/session delete s12", "/session delete s12 --yes"]).confirmed(),
+    command("approve", Member, Approval, &["/approve", "/approve a7", "/approve a7 --always"]).at_once(),
+    command("deny", Member, Approval, &["/deny", "/deny a7 --reason use the staging database"]).at_once(),
     command("approval list", Viewer, Person, &["/approval list"]).private(),
-    command(
-        "secret set",
-        Member,
-        Person,
-        &["/secret set OPENAI_API_KEY"],
-    )
-    .private()
-    .secret(),
-    command("secret list", Viewer, Person, &["/secret list"])
-        .private()
-        .secret(),
-    command(
-        "secret unset",
-        Viewer,
-        Person,
-        &["/secret unset OPENAI_API_KEY"],
-    )
-    .private()
-    .secret(),
-    command("thread", Viewer, Person, &["/thread", "/thread 2"])
-        .private()
-        .console_only(),
+    command("secret set", Member, Person, &["/secret set OPENAI_API_KEY"]).private().secret(),
+    command("secret list", Viewer, Person, &["/secret list"]).private().secret(),
+    command("secret unset", Viewer, Person, &["/secret unset OPENAI_API_KEY"]).private().secret(),
+    command("thread", Viewer, Person, &["/thread", "/thread 2"]).private().console_only(),
     command("whoami", Viewer, Person, &["/whoami"]).private(),
-    command("status", Viewer, Person, &["/status"])
-        .private()
-        .at_once(),
-    command(
-        "audit",
-        Admin,
-        Person,
-        &["/audit", "/audit --tail 200 --user @ann"],
-    )
-    .private(),
+    command("status", Viewer, Person, &["/status"]).private().at_once(),
+    command("audit", Admin, Person, &["/audit", "/audit --tail 200 --user @ann"]).private(),
     command("help", Viewer, Person, &["/help", "/help project create"]).private(),
 ];
 

@@ -7,22 +7,10 @@ pub(crate) fn whole(command: &Command) -> Result<(), Usage> {
     let path = command.path();
     match command {
         Command::Project(ProjectCommand::Create { settings, .. }) => variables(path, settings),
-        Command::Project(ProjectCommand::Update {
-            settings,
-            model,
-            provider,
-            mode,
-            ..
-        }) => {
-            let said = *settings != ProjectSettings::default()
-                || model.is_some()
-                || provider.is_some()
-                || mode.is_some();
+        Command::Project(ProjectCommand::Update { settings, model, provider, mode, .. }) => {
+            let said = *settings != ProjectSettings::default() || model.is_some() || provider.is_some() || mode.is_some();
             if !said {
-                return Err(Usage::new(
-                    path,
-                    "There is nothing to change in it: give at least one flag",
-                ));
+                return Err(Usage::new(path, "There is nothing to change in it: give at least one flag"));
             }
             variables(path, settings)
         }
@@ -32,10 +20,6 @@ pub(crate) fn whole(command: &Command) -> Result<(), Usage> {
 
 fn variables(path: &str, settings: &ProjectSettings) -> Result<(), Usage> {
     let names = || settings.env.iter().map(|variable| &variable.name);
-    let twice = names()
-        .enumerate()
-        .find(|(i, name)| names().take(*i).any(|other| other == *name));
-    twice.map_or(Ok(()), |(_, name)| {
-        Err(Usage::new(path, "A variable is given twice").at(name))
-    })
+    let twice = names().enumerate().find(|(i, name)| names().take(*i).any(|other| other == *name));
+    twice.map_or(Ok(()), |(_, name)| Err(Usage::new(path, "A variable is given twice").at(name)))
 }

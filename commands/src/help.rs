@@ -12,15 +12,10 @@ use crate::usage::Usage;
 pub fn overview(role: Role) -> String {
     let mut text = String::from("**What you can type**\n");
     let head = |entry: &catalog::Entry| entry.path.split(' ').next().unwrap_or(entry.path);
-    let entries: Vec<&catalog::Entry> = catalog::CATALOG
-        .iter()
-        .filter(|entry| allowed(entry, role))
-        .collect();
+    let entries: Vec<&catalog::Entry> = catalog::CATALOG.iter().filter(|entry| allowed(entry, role)).collect();
     let mut titled = true;
     for group in entries.chunk_by(|a, b| head(a) == head(b)) {
-        let title = tree::find(head(group[0]))
-            .filter(|_| group.len() > 1)
-            .map(about);
+        let title = tree::find(head(group[0])).filter(|_| group.len() > 1).map(about);
         if titled || title.is_some() {
             text.push('\n');
         }
@@ -32,11 +27,7 @@ pub fn overview(role: Role) -> String {
             let Some(command) = tree::find(entry.path) else {
                 continue;
             };
-            text.push_str(&format!(
-                "- `{}` {}\n",
-                short_form(entry.path, command),
-                about(command)
-            ));
+            text.push_str(&format!("- `{}` {}\n", short_form(entry.path, command), about(command)));
         }
     }
     text.push_str("\n`/help COMMAND` tells more, as `/help project create`.");
@@ -47,10 +38,7 @@ pub fn overview(role: Role) -> String {
 pub fn help(path: &[String], role: Role) -> Result<String, Usage> {
     let words = path.join(" ");
     let words = words.trim().trim_start_matches('/');
-    let words = words
-        .strip_prefix("gaggle ")
-        .unwrap_or(words)
-        .trim_start_matches('/');
+    let words = words.strip_prefix("gaggle ").unwrap_or(words).trim_start_matches('/');
     if words.is_empty() {
         return Ok(overview(role));
     }
@@ -73,19 +61,12 @@ fn allowed(entry: &catalog::Entry, role: Role) -> bool {
 fn of_group(path: &str, command: &clap::Command, role: Role) -> String {
     let mut text = format!("**`/{path}`** {}\n\n", about(command));
     for entry in catalog::CATALOG {
-        let within = entry
-            .path
-            .strip_prefix(path)
-            .is_some_and(|rest| rest.starts_with(' '));
+        let within = entry.path.strip_prefix(path).is_some_and(|rest| rest.starts_with(' '));
         if within
             && allowed(entry, role)
             && let Some(command) = tree::find(entry.path)
         {
-            text.push_str(&format!(
-                "- `{}` {}\n",
-                short_form(entry.path, command),
-                about(command)
-            ));
+            text.push_str(&format!("- `{}` {}\n", short_form(entry.path, command), about(command)));
         }
     }
     text.truncate(text.trim_end().len());
@@ -94,13 +75,8 @@ fn of_group(path: &str, command: &clap::Command, role: Role) -> String {
 
 fn of_command(path: &str, command: &clap::Command) -> String {
     let mut text = format!("**`{}`**\n{}.\n", tree::form(path, command), about(command));
-    let (positionals, flags): (Vec<&Arg>, Vec<&Arg>) =
-        command.get_arguments().partition(|arg| arg.is_positional());
-    let lines: Vec<String> = positionals
-        .into_iter()
-        .chain(flags)
-        .map(of_argument)
-        .collect();
+    let (positionals, flags): (Vec<&Arg>, Vec<&Arg>) = command.get_arguments().partition(|arg| arg.is_positional());
+    let lines: Vec<String> = positionals.into_iter().chain(flags).map(of_argument).collect();
     if !lines.is_empty() {
         text.push_str(&format!("\n{}\n", lines.join("\n")));
     }
@@ -117,15 +93,8 @@ fn of_command(path: &str, command: &clap::Command) -> String {
             notes.push_str(" On the console only.");
         }
         text.push_str(&format!("{notes}\n"));
-        let plural = if entry.examples.len() == 1 {
-            "Example"
-        } else {
-            "Examples"
-        };
-        text.push_str(&format!(
-            "\n{plural}:\n```\n{}\n```",
-            entry.examples.join("\n")
-        ));
+        let plural = if entry.examples.len() == 1 { "Example" } else { "Examples" };
+        text.push_str(&format!("\n{plural}:\n```\n{}\n```", entry.examples.join("\n")));
     }
     text
 }
@@ -136,10 +105,7 @@ fn of_argument(arg: &Arg) -> String {
         Some(long) => format!("--{long} {}", tree::placeholder(arg)),
         None => tree::placeholder(arg),
     };
-    let mut line = format!(
-        "- `{typed}` {}",
-        arg.get_help().map(ToString::to_string).unwrap_or_default()
-    );
+    let mut line = format!("- `{typed}` {}", arg.get_help().map(ToString::to_string).unwrap_or_default());
     let choices = tree::choices(arg);
     if !choices.is_empty() {
         let choices: Vec<String> = choices
@@ -151,11 +117,7 @@ fn of_argument(arg: &Arg) -> String {
             .collect();
         line.push_str(&format!(": {}", choices.join(", ")));
     }
-    let defaults: Vec<String> = arg
-        .get_default_values()
-        .iter()
-        .map(|value| value.to_string_lossy().into_owned())
-        .collect();
+    let defaults: Vec<String> = arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
     if !tree::is_switch(arg) && !defaults.is_empty() {
         line.push_str(&format!(" [{}]", defaults.join(", ")));
     }
@@ -167,11 +129,7 @@ fn short_form(path: &str, command: &clap::Command) -> String {
     let mut form = format!("/{path}");
     for arg in command.get_positionals() {
         let name = tree::placeholder(arg);
-        form.push_str(&if arg.is_required_set() {
-            format!(" {name}")
-        } else {
-            format!(" [{name}]")
-        });
+        form.push_str(&if arg.is_required_set() { format!(" {name}") } else { format!(" [{name}]") });
     }
     if command.get_arguments().any(|arg| !arg.is_positional()) {
         form.push_str(" …");
@@ -180,8 +138,5 @@ fn short_form(path: &str, command: &clap::Command) -> String {
 }
 
 fn about(command: &clap::Command) -> String {
-    command
-        .get_about()
-        .map(ToString::to_string)
-        .unwrap_or_default()
+    command.get_about().map(ToString::to_string).unwrap_or_default()
 }

@@ -54,12 +54,7 @@ pub(crate) fn word<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Opt
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word);
-    let begun = || {
-        known
-            .iter()
-            .copied()
-            .find(|word| length >= 2 && word.starts_with(&typed))
-    };
+    let begun = || known.iter().copied().find(|word| length >= 2 && word.starts_with(&typed));
     near.or_else(begun)
 }
 
@@ -67,16 +62,8 @@ pub(crate) fn word<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Opt
 pub(crate) fn command(group: &'static clap::Command, typed: &str) -> Option<&'static str> {
     let names = || group.get_subcommands().map(clap::Command::get_name);
     let lower = typed.to_lowercase();
-    let synonym = || {
-        SYNONYMS
-            .iter()
-            .filter(|(other, _)| *other == lower)
-            .find_map(|(_, ours)| names().find(|name| name == ours))
-    };
-    names()
-        .find(|name| *name == lower)
-        .or_else(synonym)
-        .or_else(|| word(typed, names()))
+    let synonym = || SYNONYMS.iter().filter(|(other, _)| *other == lower).find_map(|(_, ours)| names().find(|name| name == ours));
+    names().find(|name| *name == lower).or_else(synonym).or_else(|| word(typed, names()))
 }
 
 /// The flag of a command that was meant, with its dashes.
@@ -89,9 +76,7 @@ pub(crate) fn flag(command: &clap::Command, typed: &str) -> Option<String> {
         (false, Some(flag), None) => Some(flag),
         _ => None,
     };
-    word(&name, flags())
-        .or(only)
-        .map(|flag| format!("--{flag}"))
+    word(&name, flags()).or(only).map(|flag| format!("--{flag}"))
 }
 
 /// The path that was probably meant, and the command: its words corrected, its arguments only where none can be a secret.
@@ -119,12 +104,7 @@ pub(crate) fn whole(walk: &Walk<'_>) -> (String, String) {
         && !rest.contains("://")
         && !sensitive_value(rest)
         && !rest.split_whitespace().any(sensitive_name);
-    if rest.is_empty()
-        || tree::find(&path).is_none_or(clap::Command::has_subcommands)
-        || guarded(&path)
-        || !short
-        || !harmless
-    {
+    if rest.is_empty() || tree::find(&path).is_none_or(clap::Command::has_subcommands) || guarded(&path) || !short || !harmless {
         return (path, whole);
     }
     let whole = format!("{whole} {rest}");

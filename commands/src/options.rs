@@ -17,10 +17,7 @@ pub struct OptionValue {
 
 impl OptionValue {
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            value: value.into(),
-        }
+        Self { name: name.into(), value: value.into() }
     }
 }
 
@@ -34,21 +31,12 @@ pub fn parse_options(path: &str, values: &[OptionValue]) -> Result<Command, Usag
     let args: Vec<&Arg> = walk.command.get_arguments().collect();
     let mut given: Vec<Vec<&str>> = vec![Vec::new(); args.len()];
     for OptionValue { name, value } in values {
-        let plain = name
-            .trim_start_matches('-')
-            .to_lowercase()
-            .replace('_', "-");
-        let Some(at) = args
-            .iter()
-            .position(|arg| tree::option_name(arg).replace('_', "-") == plain)
-        else {
+        let plain = name.trim_start_matches('-').to_lowercase().replace('_', "-");
+        let Some(at) = args.iter().position(|arg| tree::option_name(arg).replace('_', "-") == plain) else {
             return Err(unknown(&path, &args, name));
         };
         if !given[at].is_empty() && !tree::is_list(args[at]) {
-            return Err(Usage::new(
-                &path,
-                format!("{} is given twice", tree::typed_name(args[at])),
-            ));
+            return Err(Usage::new(&path, format!("{} is given twice", tree::typed_name(args[at]))));
         }
         given[at].push(value);
     }
@@ -62,12 +50,7 @@ pub fn parse_options(path: &str, values: &[OptionValue]) -> Result<Command, Usag
                 Some(missing) if !given.is_empty() => return Err(is_missing(&path, missing)),
                 _ if given.is_empty() => gap = gap.or(Some(*arg)),
                 _ if tree::is_list(arg) => {
-                    positionals.extend(
-                        given
-                            .iter()
-                            .flat_map(|value| value.split_whitespace())
-                            .map(str::to_owned),
-                    );
+                    positionals.extend(given.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned));
                 }
                 _ => positionals.extend(given.iter().map(|value| (*value).to_owned())),
             }
@@ -91,10 +74,7 @@ fn flag(path: &str, arg: &Arg, long: &str, value: &str) -> Result<Vec<String>, U
         };
     }
     if tree::is_list(arg) {
-        return Ok(list(value)
-            .into_iter()
-            .map(|value| format!("--{long}={value}"))
-            .collect());
+        return Ok(list(value).into_iter().map(|value| format!("--{long}={value}")).collect());
     }
     Ok(vec![format!("--{long}={value}")])
 }
@@ -105,10 +85,7 @@ fn list(value: &str) -> Vec<String> {
         Ok(words) => words.into_iter().map(|word| word.text).collect(),
         Err(_) => return vec![value.to_owned()],
     };
-    let variables = words
-        .iter()
-        .filter(|word| words::names_variable(word))
-        .count();
+    let variables = words.iter().filter(|word| words::names_variable(word)).count();
     if variables == 1 && words.len() > 1 && words::names_variable(value) {
         return vec![value.trim().to_owned()];
     }
@@ -127,7 +104,5 @@ fn unknown(path: &str, args: &[&Arg], name: &str) -> Usage {
     }
     let names: Vec<String> = args.iter().map(|arg| tree::option_name(arg)).collect();
     let near = nearest::word(name, names.iter().map(String::as_str)).map(str::to_owned);
-    Usage::new(path, format!("`/{path}` has no such option"))
-        .at(name)
-        .suggest(near)
+    Usage::new(path, format!("`/{path}` has no such option")).at(name).suggest(near)
 }

@@ -150,9 +150,7 @@ pub enum ProjectSecretCommand {
 }
 
 /// What a project can be created with and changed to.
-#[derive(
-    Debug, Clone, Default, PartialEq, Eq, clap::Args, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args, serde::Serialize, serde::Deserialize)]
 pub struct ProjectSettings {
     /// A git repository that is cloned on the first activation (https or ssh)
     #[arg(long, value_name = "URL")]
@@ -169,9 +167,7 @@ pub struct ProjectSettings {
 }
 
 /// Goose's modes.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[value(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {

@@ -19,9 +19,7 @@ impl FromStr for RepoUrl {
 
     fn from_str(s: &str) -> Result<Self, String> {
         let check = || {
-            if s.len() > 2_000
-                || s.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
-            {
+            if s.len() > 2_000 || s.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
                 return Err(FORM);
             }
             if let Some(rest) = s.strip_prefix("https://") {
@@ -37,18 +35,8 @@ impl FromStr for RepoUrl {
             }
             if s.contains("://") {
                 // A refused scheme may carry credentials too; that is the more urgent thing to say.
-                let authority = s
-                    .split("://")
-                    .nth(1)
-                    .unwrap_or("")
-                    .split('/')
-                    .next()
-                    .unwrap_or("");
-                return Err(if authority.contains('@') {
-                    CREDENTIALS
-                } else {
-                    FORM
-                });
+                let authority = s.split("://").nth(1).unwrap_or("").split('/').next().unwrap_or("");
+                return Err(if authority.contains('@') { CREDENTIALS } else { FORM });
             }
             let (place, path) = s.split_once(':').ok_or(FORM)?;
             if path.contains('@') {
@@ -71,23 +59,14 @@ fn without_user(authority: &str) -> Result<&str, &'static str> {
     if user.contains([':', '@']) {
         return Err(CREDENTIALS);
     }
-    let fits = !user.is_empty()
-        && !user.starts_with('-')
-        && user
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let fits =
+        !user.is_empty() && !user.starts_with('-') && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     if fits { Ok(host) } else { Err(FORM) }
 }
 
 fn address(authority: &str, path: &str) -> Result<(), &'static str> {
-    let (host, port) = match authority
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'))
-    {
-        Some((host, port)) => (
-            host,
-            port.strip_prefix(':').or(port.is_empty().then_some("1")),
-        ),
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':').or(port.is_empty().then_some("1"))),
         None => match authority.split_once(':') {
             Some((host, port)) => (host, Some(port)),
             None => (authority, Some("1")),
@@ -96,9 +75,7 @@ fn address(authority: &str, path: &str) -> Result<(), &'static str> {
     let ip6 = authority.starts_with('[');
     let fits = !host.is_empty()
         && !host.starts_with('-')
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b) || (ip6 && b == b':'))
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b) || (ip6 && b == b':'))
         && port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
         && !path.trim_matches('/').is_empty()
         && !path.trim_start_matches('/').starts_with('-')

@@ -19,14 +19,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// Endings that make a name sensitive although they are run together with what precedes them, as in PGPASSWORD.
-const ENDINGS: &[&str] = &[
-    "PASSWORD",
-    "PASSWD",
-    "SECRET",
-    "TOKEN",
-    "CREDENTIALS",
-    "APIKEY",
-];
+const ENDINGS: &[&str] = &["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIALS", "APIKEY"];
 
 /// What makes a KEY a secret one when it stands before it; a PUBLIC_KEY, a SORT_KEY and a KEY_ID are none.
 const KEYS: &[&str] = &[
@@ -130,10 +123,7 @@ fn words(name: &str) -> Vec<String> {
 
 fn plain(value: &str) -> bool {
     let value = value.trim().to_ascii_lowercase();
-    let boolean = matches!(
-        value.as_str(),
-        "" | "true" | "false" | "yes" | "no" | "on" | "off" | "enabled" | "disabled"
-    );
+    let boolean = matches!(value.as_str(), "" | "true" | "false" | "yes" | "no" | "on" | "off" | "enabled" | "disabled");
     let number = value.strip_prefix(['-', '+']).unwrap_or(&value);
     boolean
         || (number.bytes().filter(|b| *b == b'.').count() <= 1
@@ -142,12 +132,7 @@ fn plain(value: &str) -> bool {
 }
 
 fn private_key(value: &str) -> bool {
-    value.split("-----BEGIN ").skip(1).any(|rest| {
-        rest.split("-----")
-            .next()
-            .unwrap_or(rest)
-            .contains("PRIVATE KEY")
-    })
+    value.split("-----BEGIN ").skip(1).any(|rest| rest.split("-----").next().unwrap_or(rest).contains("PRIVATE KEY"))
 }
 
 fn token_char(c: char) -> bool {
@@ -158,8 +143,7 @@ fn token_char(c: char) -> bool {
 fn after<'a>(value: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
     value.match_indices(start).filter_map(move |(at, _)| {
         let before = value[..at].chars().next_back();
-        (!before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-'))
-            .then(|| &value[at + start.len()..])
+        (!before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-')).then(|| &value[at + start.len()..])
     })
 }
 
@@ -168,19 +152,14 @@ fn known_token(value: &str) -> bool {
         after(value, start).any(|rest| {
             let rest = &rest[..rest.find(|c| !token_char(c)).unwrap_or(rest.len())];
             // "sk-" and "hf_" also begin ordinary words, which have no digit or capital in them.
-            rest.len() >= *least
-                && rest
-                    .bytes()
-                    .any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+            rest.len() >= *least && rest.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
         })
     })
 }
 
 fn jwt(value: &str) -> bool {
     after(value, "eyJ").any(|rest| {
-        let end = rest
-            .find(|c| !token_char(c) && c != '.')
-            .unwrap_or(rest.len());
+        let end = rest.find(|c| !token_char(c) && c != '.').unwrap_or(rest.len());
         let parts: Vec<&str> = rest[..end].split('.').collect();
         parts.len() >= 3 && parts[0].len() >= 4 && parts[1].len() >= 4
     })
@@ -188,9 +167,7 @@ fn jwt(value: &str) -> bool {
 
 fn url_with_password(value: &str) -> bool {
     value.split("://").skip(1).any(|rest| {
-        let end = rest
-            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\''))
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'')).unwrap_or(rest.len());
         rest[..end]
             .rsplit_once('@')
             .and_then(|(user, _)| user.split_once(':'))

@@ -20,15 +20,11 @@ pub fn parse_text(text: &str) -> Result<Command, Usage> {
         return Err(Usage::new("", "A command starts with a slash and a word"));
     };
     if body.is_empty() {
-        return Ok(Command::Help(Help {
-            command: Vec::new(),
-        }));
+        return Ok(Command::Help(Help { command: Vec::new() }));
     }
     let walk = tree::walk(body);
     let path = walk.path();
-    if walk.next_word().is_some_and(asks_help)
-        && (!walk.is_leaf() || !takes_free_text(&path) || alone(walk.rest))
-    {
+    if walk.next_word().is_some_and(asks_help) && (!walk.is_leaf() || !takes_free_text(&path) || alone(walk.rest)) {
         return Ok(help_for(&walk));
     }
     if !walk.is_leaf() {
@@ -40,11 +36,7 @@ pub fn parse_text(text: &str) -> Result<Command, Usage> {
         "deny" => deny(walk.rest)?,
         _ => {
             let words = split(&path, walk.rest)?;
-            if words
-                .iter()
-                .take_while(|word| word.text != "--")
-                .any(|word| asks_help(&word.text))
-            {
+            if words.iter().take_while(|word| word.text != "--").any(|word| asks_help(&word.text)) {
                 return Ok(help_for(&walk));
             }
             words.into_iter().map(|word| word.text).collect()
@@ -56,19 +48,9 @@ pub fn parse_text(text: &str) -> Result<Command, Usage> {
 /// Matches the arguments of the command at `path`.
 pub(crate) fn run(path: &str, arguments: Vec<String>) -> Result<Command, Usage> {
     // The free text of a message is whatever was written, escape sequences of a pasted log included.
-    let words = if path == "ask" {
-        arguments.len().saturating_sub(1)
-    } else {
-        arguments.len()
-    };
-    if arguments[..words]
-        .iter()
-        .any(|word| word.contains(|c: char| c.is_control() && c != '\n' && c != '\t'))
-    {
-        return Err(Usage::new(
-            path,
-            "There is a control character in it, which no argument can have",
-        ));
+    let words = if path == "ask" { arguments.len().saturating_sub(1) } else { arguments.len() };
+    if arguments[..words].iter().any(|word| word.contains(|c: char| c.is_control() && c != '\n' && c != '\t')) {
+        return Err(Usage::new(path, "There is a control character in it, which no argument can have"));
     }
     let mut argv: Vec<String> = path.split(' ').map(str::to_owned).collect();
     argv.extend(arguments);
@@ -97,9 +79,7 @@ fn asks_help(word: &str) -> bool {
 }
 
 fn help_for(walk: &Walk<'_>) -> Command {
-    Command::Help(Help {
-        command: walk.path.iter().map(|word| (*word).to_owned()).collect(),
-    })
+    Command::Help(Help { command: walk.path.iter().map(|word| (*word).to_owned()).collect() })
 }
 
 fn takes_free_text(path: &str) -> bool {
@@ -116,15 +96,9 @@ fn split(path: &str, rest: &str) -> Result<Vec<Word>, Usage> {
         let number = rest[..at].chars().count() + 1;
         let fault = match mark {
             '\\' => "A backslash at the end has nothing to protect".to_owned(),
-            _ => format!(
-                "A quote is opened and never closed, at character {number} after the command"
-            ),
+            _ => format!("A quote is opened and never closed, at character {number} after the command"),
         };
-        let fault = if guarded(path) && path.ends_with(" set") {
-            crate::usage::SECRET_TYPED.to_owned()
-        } else {
-            fault
-        };
+        let fault = if guarded(path) && path.ends_with(" set") { crate::usage::SECRET_TYPED.to_owned() } else { fault };
         Usage::new(path, fault).at(&mark.to_string())
     })
 }
@@ -134,19 +108,13 @@ fn ask(rest: &str) -> Result<Vec<String>, Usage> {
     let (name, message) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     let message = message.trim_start();
     let mut arguments = vec!["--".to_owned()];
-    arguments.extend(
-        [name, message]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned),
-    );
+    arguments.extend([name, message].into_iter().filter(|part| !part.is_empty()).map(str::to_owned));
     Ok(arguments)
 }
 
 /// TITLE in quotes or as it stands, and perhaps a session as its last word.
 fn rename(rest: &str) -> Vec<String> {
-    let is_session =
-        |word: &str| word.starts_with(['s', 'S']) && crate::values::session_ref(word).is_ok();
+    let is_session = |word: &str| word.starts_with(['s', 'S']) && crate::values::session_ref(word).is_ok();
     let mut arguments = vec!["--".to_owned()];
     if let Ok(words) = words::split(rest)
         && let Some((title, others)) = words.split_first()
@@ -174,10 +142,9 @@ fn deny(rest: &str) -> Result<Vec<String>, Usage> {
     for word in rest.split_whitespace() {
         let start = at + rest[at..].find(word).unwrap_or(0);
         at = start + word.len();
-        let flag = ["--reason", "—reason"].into_iter().find(|flag| {
-            word.strip_prefix(flag)
-                .is_some_and(|after| after.is_empty() || after.starts_with('='))
-        });
+        let flag = ["--reason", "—reason"]
+            .into_iter()
+            .find(|flag| word.strip_prefix(flag).is_some_and(|after| after.is_empty() || after.starts_with('=')));
         if let Some(flag) = flag {
             let after = &rest[start + flag.len()..];
             reason = Some((start, after.strip_prefix('=').unwrap_or(after).trim()));
@@ -185,14 +152,9 @@ fn deny(rest: &str) -> Result<Vec<String>, Usage> {
         }
     }
     let head = reason.map_or(rest, |(start, _)| &rest[..start]);
-    let mut arguments: Vec<String> = split("deny", head)?
-        .into_iter()
-        .map(|word| word.text)
-        .collect();
+    let mut arguments: Vec<String> = split("deny", head)?.into_iter().map(|word| word.text).collect();
     if let Some((_, text)) = reason {
-        let quoted = words::split(text)
-            .ok()
-            .filter(|words| words.len() == 1 && words[0].quoted);
+        let quoted = words::split(text).ok().filter(|words| words.len() == 1 && words[0].quoted);
         let text = quoted.map_or_else(|| text.to_owned(), |mut words| words.remove(0).text);
         if text.is_empty() {
             return Err(Usage::new("deny", "--reason is given without a value"));

@@ -64,18 +64,10 @@ impl<'a> Walk<'a> {
 
 /// Follows the command words at the start of `body`, which has no slash any more.
 pub(crate) fn walk(body: &str) -> Walk<'_> {
-    let mut walk = Walk {
-        command: grammar(),
-        path: Vec::new(),
-        rest: body.trim_start(),
-    };
+    let mut walk = Walk { command: grammar(), path: Vec::new(), rest: body.trim_start() };
     while !walk.is_leaf() {
         let Some(word) = walk.next_word() else { break };
-        let Some(next) = walk
-            .command
-            .get_subcommands()
-            .find(|command| command.get_name().eq_ignore_ascii_case(word))
-        else {
+        let Some(next) = walk.command.get_subcommands().find(|command| command.get_name().eq_ignore_ascii_case(word)) else {
             break;
         };
         walk.command = next;
@@ -93,25 +85,15 @@ pub(crate) fn find(path: &str) -> Option<&'static clap::Command> {
 
 /// Whether a word is part of some command's path.
 pub(crate) fn is_word(word: &str) -> bool {
-    leaves()
-        .iter()
-        .any(|(path, _)| path.split(' ').any(|known| known == word))
+    leaves().iter().any(|(path, _)| path.split(' ').any(|known| known == word))
 }
 
 /// Every command that can be sent, with its path.
 pub fn leaves() -> Vec<(String, &'static clap::Command)> {
-    fn collect(
-        prefix: &str,
-        command: &'static clap::Command,
-        into: &mut Vec<(String, &'static clap::Command)>,
-    ) {
+    fn collect(prefix: &str, command: &'static clap::Command, into: &mut Vec<(String, &'static clap::Command)>) {
         for sub in command.get_subcommands() {
             let path = format!("{prefix} {}", sub.get_name()).trim().to_owned();
-            if sub.has_subcommands() {
-                collect(&path, sub, into)
-            } else {
-                into.push((path, sub))
-            }
+            if sub.has_subcommands() { collect(&path, sub, into) } else { into.push((path, sub)) }
         }
     }
     let mut leaves = Vec::new();
@@ -131,10 +113,7 @@ pub(crate) fn is_list(arg: &Arg) -> bool {
 pub(crate) fn placeholder(arg: &Arg) -> String {
     arg.get_value_names()
         .and_then(|names| names.first())
-        .map_or_else(
-            || arg.get_id().as_str().to_uppercase(),
-            |name| name.to_string(),
-        )
+        .map_or_else(|| arg.get_id().as_str().to_uppercase(), |name| name.to_string())
 }
 
 /// What an argument is called where arguments have names: a positional by its placeholder, another by its flag.
@@ -154,34 +133,22 @@ pub(crate) fn typed_name(arg: &Arg) -> String {
 }
 
 pub(crate) fn choices(arg: &Arg) -> Vec<clap::builder::PossibleValue> {
-    if is_switch(arg) {
-        Vec::new()
-    } else {
-        arg.get_possible_values()
-    }
+    if is_switch(arg) { Vec::new() } else { arg.get_possible_values() }
 }
 
 /// The right form of a command, or of a group of commands.
 pub(crate) fn form(path: &str, command: &clap::Command) -> String {
     let mut form = format!("/{path}");
     if command.has_subcommands() {
-        let names: Vec<&str> = command
-            .get_subcommands()
-            .map(clap::Command::get_name)
-            .collect();
+        let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
         let gap = if path.is_empty() { "" } else { " " };
         return format!("{form}{gap}{}", names.join("|"));
     }
-    let (positionals, flags): (Vec<&Arg>, Vec<&Arg>) =
-        command.get_arguments().partition(|arg| arg.is_positional());
+    let (positionals, flags): (Vec<&Arg>, Vec<&Arg>) = command.get_arguments().partition(|arg| arg.is_positional());
     for arg in positionals.into_iter().chain(flags) {
         let value = match choices(arg) {
             choices if choices.is_empty() => placeholder(arg),
-            choices => choices
-                .iter()
-                .map(|choice| choice.get_name().to_owned())
-                .collect::<Vec<_>>()
-                .join("|"),
+            choices => choices.iter().map(|choice| choice.get_name().to_owned()).collect::<Vec<_>>().join("|"),
         };
         let typed = match arg.get_long() {
             Some(long) if is_switch(arg) => format!("--{long}"),
@@ -189,11 +156,7 @@ pub(crate) fn form(path: &str, command: &clap::Command) -> String {
             None => value,
         };
         form.push(' ');
-        form.push_str(&if arg.is_required_set() {
-            typed
-        } else {
-            format!("[{typed}]")
-        });
+        form.push_str(&if arg.is_required_set() { typed } else { format!("[{typed}]") });
         if is_list(arg) {
             form.push('…');
         }

@@ -47,7 +47,8 @@ impl DerefMut for Usage {
     }
 }
 
-pub(crate) const SECRET_TYPED: &str = "A secret's value is never typed into a command: send the command without it and Gaggle asks for it";
+pub(crate) const SECRET_TYPED: &str =
+    "A secret's value is never typed into a command: send the command without it and Gaggle asks for it";
 
 impl Usage {
     /// A fault of the command at `path`, or of what starts with it.
@@ -59,11 +60,7 @@ impl Usage {
             place: None,
             suggestion: None,
             missing: Vec::new(),
-            form: if path.is_empty() {
-                "/help".to_owned()
-            } else {
-                tree::form(path, command)
-            },
+            form: if path.is_empty() { "/help".to_owned() } else { tree::form(path, command) },
             example: example(path),
         }))
     }
@@ -88,10 +85,7 @@ impl Usage {
             Some(value) => value.to_string(),
             None => String::new(),
         };
-        let (arg, value) = (
-            text(ContextKind::InvalidArg),
-            text(ContextKind::InvalidValue),
-        );
+        let (arg, value) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue));
         let found = tree::find(path).and_then(|command| argument(command, &arg));
         let named = found.map_or_else(|| "An argument".to_owned(), tree::typed_name);
         if guarded(path) {
@@ -101,33 +95,19 @@ impl Usage {
             ErrorKind::MissingRequiredArgument => Self::of_missing(path, error),
             ErrorKind::UnknownArgument if arg.starts_with('-') => {
                 let suggestion = tree::find(path).and_then(|command| nearest::flag(command, &arg));
-                Self::new(path, format!("`/{path}` has no such flag"))
-                    .at(&arg)
-                    .suggest(suggestion)
+                Self::new(path, format!("`/{path}` has no such flag")).at(&arg).suggest(suggestion)
             }
-            ErrorKind::UnknownArgument => {
-                Self::new(path, format!("`/{path}` takes no more arguments here")).at(&arg)
-            }
-            ErrorKind::InvalidValue if value.is_empty() => {
-                Self::new(path, format!("{named} is given without a value"))
-            }
+            ErrorKind::UnknownArgument => Self::new(path, format!("`/{path}` takes no more arguments here")).at(&arg),
+            ErrorKind::InvalidValue if value.is_empty() => Self::new(path, format!("{named} is given without a value")),
             ErrorKind::InvalidValue => Self::of_choice(path, found, &named, &value),
             ErrorKind::ValueValidation => {
-                let why = error
-                    .source()
-                    .map_or_else(|| "it has the wrong form".to_owned(), ToString::to_string);
+                let why = error.source().map_or_else(|| "it has the wrong form".to_owned(), ToString::to_string);
                 let why = match why.as_str() {
                     // clap's own wording of a number that is none.
-                    own if own.contains("invalid digit")
-                        || own.contains("number too")
-                        || own.contains("empty string") =>
-                    {
+                    own if own.contains("invalid digit") || own.contains("number too") || own.contains("empty string") => {
                         "it takes a whole number".to_owned()
                     }
-                    own => match own
-                        .rsplit_once(" is not in ")
-                        .and_then(|(_, range)| range.split_once("..="))
-                    {
+                    own => match own.rsplit_once(" is not in ").and_then(|(_, range)| range.split_once("..=")) {
                         Some((least, most)) => {
                             format!("it takes a whole number from {least} to {most}")
                         }
@@ -143,12 +123,8 @@ impl Usage {
                 }
             }
             ErrorKind::ArgumentConflict => Self::new(path, format!("{named} is given twice")),
-            ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => {
-                Self::new(path, format!("{named} takes no value"))
-            }
-            ErrorKind::TooFewValues | ErrorKind::NoEquals => {
-                Self::new(path, format!("{named} is given without a value"))
-            }
+            ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => Self::new(path, format!("{named} takes no value")),
+            ErrorKind::TooFewValues | ErrorKind::NoEquals => Self::new(path, format!("{named} is given without a value")),
             _ => Self::new(path, "This is not understood"),
         };
         usage.show(&named)
@@ -156,20 +132,9 @@ impl Usage {
 
     /// The example that has the argument in question, if one has.
     fn show(mut self, named: &str) -> Self {
-        let examples = self
-            .path
-            .as_deref()
-            .and_then(catalog::entry)
-            .map_or(&[][..], |entry| entry.examples);
-        let meant = self
-            .suggestion
-            .as_deref()
-            .filter(|flag| flag.starts_with("--"))
-            .unwrap_or(named);
-        if let Some(example) = examples
-            .iter()
-            .find(|example| example.split(' ').any(|word| word == meant))
-        {
+        let examples = self.path.as_deref().and_then(catalog::entry).map_or(&[][..], |entry| entry.examples);
+        let meant = self.suggestion.as_deref().filter(|flag| flag.starts_with("--")).unwrap_or(named);
+        if let Some(example) = examples.iter().find(|example| example.split(' ').any(|word| word == meant)) {
             self.example = Some((*example).to_owned());
         }
         self
@@ -185,19 +150,14 @@ impl Usage {
     }
 
     fn of_choice(path: &str, arg: Option<&clap::Arg>, named: &str, value: &str) -> Self {
-        let choices: Vec<String> = arg
-            .map(tree::choices)
-            .unwrap_or_default()
-            .iter()
-            .map(|choice| choice.get_name().to_owned())
-            .collect();
+        let choices: Vec<String> =
+            arg.map(tree::choices).unwrap_or_default().iter().map(|choice| choice.get_name().to_owned()).collect();
         let fault = if named == "--role" && value.eq_ignore_ascii_case("admin") {
             "A project is shared as viewer, member or owner: who is an admin is set in Gaggle's configuration".to_owned()
         } else {
             format!("{named} takes one of {}", choices.join(", "))
         };
-        let suggestion =
-            nearest::word(value, choices.iter().map(String::as_str)).map(str::to_owned);
+        let suggestion = nearest::word(value, choices.iter().map(String::as_str)).map(str::to_owned);
         Self::new(path, fault).at(value).suggest(suggestion)
     }
 
@@ -210,10 +170,7 @@ impl Usage {
                 Self::new(path, format!("{named} is not accepted: {why}"))
             }
             _ if path.ends_with(" set") => Self::new(path, SECRET_TYPED),
-            _ => Self::new(
-                path,
-                format!("`/{path}` takes no more arguments and no flags"),
-            ),
+            _ => Self::new(path, format!("`/{path}` takes no more arguments and no flags")),
         }
     }
 
@@ -221,32 +178,17 @@ impl Usage {
     pub(crate) fn of_words(walk: &Walk<'_>) -> Self {
         let path = walk.path();
         let Some(word) = walk.next_word() else {
-            let names: Vec<&str> = walk
-                .command
-                .get_subcommands()
-                .map(clap::Command::get_name)
-                .collect();
-            return Self::new(
-                &path,
-                format!(
-                    "`/{path}` needs one of these after it: {}",
-                    names.join(", ")
-                ),
-            );
+            let names: Vec<&str> = walk.command.get_subcommands().map(clap::Command::get_name).collect();
+            return Self::new(&path, format!("`/{path}` needs one of these after it: {}", names.join(", ")));
         };
         let near = nearest::command(walk.command, word);
         let meant = near.map(|_| nearest::whole(walk));
         // A secret may be run together with the word before it.
-        let shown = if near.is_none() && word.to_lowercase().starts_with("secret") {
-            "secret…"
-        } else {
-            word
-        };
+        let shown = if near.is_none() && word.to_lowercase().starts_with("secret") { "secret…" } else { word };
         let mut usage = match path.as_str() {
             "" => Self::new("", "There is no such command").at(&format!("/{shown}")),
             "secret" | "project secret" => {
-                let mut usage =
-                    Self::new(&path, format!("After `/{path}` comes set, list or unset"));
+                let mut usage = Self::new(&path, format!("After `/{path}` comes set, list or unset"));
                 // What is all but a command's name is no secret.
                 usage.place = near.map(|_| word.to_owned()).filter(|word| word.len() <= 8);
                 usage
@@ -263,12 +205,7 @@ impl Usage {
 
 /// The first example of a command, or of a group's first command.
 fn example(path: &str) -> Option<String> {
-    let within = |entry: &&catalog::Entry| {
-        entry
-            .path
-            .strip_prefix(path)
-            .is_some_and(|rest| rest.starts_with([' ']))
-    };
+    let within = |entry: &&catalog::Entry| entry.path.strip_prefix(path).is_some_and(|rest| rest.starts_with([' ']));
     let entry = catalog::entry(path).or_else(|| catalog::CATALOG.iter().find(within));
     entry.map(|entry| entry.examples[0].to_owned())
 }
@@ -279,58 +216,36 @@ pub(crate) fn guarded(path: &str) -> bool {
 }
 
 fn argument<'a>(command: &'a clap::Command, shown: &str) -> Option<&'a clap::Arg> {
-    let name = shown
-        .split([' ', '='])
-        .next()
-        .unwrap_or(shown)
-        .trim_matches(['<', '>', '[', ']', '.']);
-    command
-        .get_arguments()
-        .find(|arg| tree::typed_name(arg) == name)
+    let name = shown.split([' ', '=']).next().unwrap_or(shown).trim_matches(['<', '>', '[', ']', '.']);
+    command.get_arguments().find(|arg| tree::typed_name(arg) == name)
 }
 
 fn missing(path: &str, error: &clap::Error) -> Vec<&'static clap::Arg> {
-    let (Some(command), Some(ContextValue::Strings(shown))) =
-        (tree::find(path), error.get(ContextKind::InvalidArg))
-    else {
+    let (Some(command), Some(ContextValue::Strings(shown))) = (tree::find(path), error.get(ContextKind::InvalidArg)) else {
         return Vec::new();
     };
-    shown
-        .iter()
-        .filter_map(|shown| argument(command, shown))
-        .collect()
+    shown.iter().filter_map(|shown| argument(command, shown)).collect()
 }
 
 /// A token as it may be shown again, shortened; none if it may be, or carry, a secret.
 pub(crate) fn repeatable(token: &str) -> Option<String> {
-    let token: String = token
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let token: String = token.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let token = token.trim();
-    if token.is_empty() || sensitive_value(token) || (token.contains("://") && token.contains('@'))
-    {
+    if token.is_empty() || sensitive_value(token) || (token.contains("://") && token.contains('@')) {
         return None;
     }
     if let Some(flag) = token.strip_prefix("--") {
-        let end = flag
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
-            .unwrap_or(flag.len());
+        let end = flag.find(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').unwrap_or(flag.len());
         return Some(shorten(&token[..end + 2]));
     }
     if let Some((name, _)) = token.split_once('=') {
-        return crate::values::variable_name(name)
-            .ok()
-            .map(|name| format!("{name}=…"));
+        return crate::values::variable_name(name).ok().map(|name| format!("{name}=…"));
     }
     // Quoted words, of which one says what the next one is.
     if token.contains(' ') && token.split(' ').any(sensitive_name) {
         return None;
     }
-    if token
-        .split_once(':')
-        .is_some_and(|(name, _)| sensitive_name(name))
-    {
+    if token.split_once(':').is_some_and(|(name, _)| sensitive_name(name)) {
         return None;
     }
     Some(shorten(token))

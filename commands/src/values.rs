@@ -15,10 +15,8 @@ const NAME_FORM: &str = "a project's name is 1–40 characters of a–z, 0–9 a
 pub fn project_name(s: &str) -> Result<String, String> {
     let fits = (1..=40).contains(&s.len())
         && s.starts_with(|c: char| c.is_ascii_lowercase())
-        && s.bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    fits.then(|| s.to_owned())
-        .ok_or_else(|| NAME_FORM.to_owned())
+        && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    fits.then(|| s.to_owned()).ok_or_else(|| NAME_FORM.to_owned())
 }
 
 /// A project that exists: its name, or `owner/name`.
@@ -32,8 +30,7 @@ pub fn project_ref(s: &str) -> Result<String, String> {
         let owner = owner.strip_prefix('@').unwrap_or(owner);
         let fits = !owner.is_empty()
             && owner.len() <= 100
-            && !owner
-                .contains(|c: char| c == '/' || c.is_whitespace() || c.is_control() || c == '@')
+            && !owner.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control() || c == '@')
             && !owner.starts_with('-');
         if !fits {
             return Err("a project of somebody else is named owner/name".to_owned());
@@ -44,25 +41,17 @@ pub fn project_ref(s: &str) -> Result<String, String> {
 
 /// A session, as s12 or 12.
 pub fn session_ref(s: &str) -> Result<u64, String> {
-    numbered(s, 's')
-        .ok_or_else(|| "a session is named as s12; `/session list` shows them".to_owned())
+    numbered(s, 's').ok_or_else(|| "a session is named as s12; `/session list` shows them".to_owned())
 }
 
 /// An approval, as a7 or 7.
 pub fn approval_ref(s: &str) -> Result<u64, String> {
-    numbered(s, 'a')
-        .ok_or_else(|| "an approval is named as a7; `/approval list` shows them".to_owned())
+    numbered(s, 'a').ok_or_else(|| "an approval is named as a7; `/approval list` shows them".to_owned())
 }
 
 fn numbered(s: &str, letter: char) -> Option<u64> {
-    let digits = s
-        .strip_prefix(letter)
-        .or_else(|| s.strip_prefix(letter.to_ascii_uppercase()))
-        .unwrap_or(s);
-    let number = digits
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| digits.parse().ok())?;
+    let digits = s.strip_prefix(letter).or_else(|| s.strip_prefix(letter.to_ascii_uppercase())).unwrap_or(s);
+    let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?;
     number.filter(|n| *n > 0)
 }
 
@@ -73,8 +62,7 @@ pub fn person(s: &str) -> Result<String, String> {
         && name.chars().count() <= 100
         && !name.starts_with(['@', '-'])
         && !name.contains(|c: char| c.is_whitespace() || c.is_control());
-    fits.then(|| name.to_owned())
-        .ok_or_else(|| "a person is named as @ann, without spaces".to_owned())
+    fits.then(|| name.to_owned()).ok_or_else(|| "a person is named as @ann, without spaces".to_owned())
 }
 
 /// The name of an environment variable.
@@ -82,42 +70,34 @@ pub fn variable_name(s: &str) -> Result<String, String> {
     let fits = (1..=64).contains(&s.len())
         && !s.starts_with(|c: char| c.is_ascii_digit())
         && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    fits.then(|| s.to_owned()).ok_or_else(|| {
-        "a variable's name is 1–64 characters of A–Z, a–z, 0–9 and _, no digit first".to_owned()
-    })
+    fits.then(|| s.to_owned())
+        .ok_or_else(|| "a variable's name is 1–64 characters of A–Z, a–z, 0–9 and _, no digit first".to_owned())
 }
 
 /// A name that a provider gives, as gpt-4o or anthropic/claude.
 pub fn model_name(s: &str) -> Result<String, String> {
-    let fits = (1..=200).contains(&s.len())
-        && !s.starts_with('-')
-        && !s.contains(|c: char| c.is_whitespace() || c.is_control());
-    fits.then(|| s.to_owned())
-        .ok_or_else(|| "a model or provider is 1–200 characters without spaces".to_owned())
+    let fits = (1..=200).contains(&s.len()) && !s.starts_with('-') && !s.contains(|c: char| c.is_whitespace() || c.is_control());
+    fits.then(|| s.to_owned()).ok_or_else(|| "a model or provider is 1–200 characters without spaces".to_owned())
 }
 
 /// A session's title.
 pub fn title(s: &str) -> Result<String, String> {
     let title = s.trim();
     let fits = (1..=200).contains(&title.chars().count()) && !title.contains(char::is_control);
-    fits.then(|| title.to_owned())
-        .ok_or_else(|| "a title is 1–200 characters on one line".to_owned())
+    fits.then(|| title.to_owned()).ok_or_else(|| "a title is 1–200 characters on one line".to_owned())
 }
 
 /// Why something was denied.
 pub fn reason(s: &str) -> Result<String, String> {
     let reason = s.trim();
-    let fits = (1..=2_000).contains(&reason.chars().count())
-        && !reason.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
-    fits.then(|| reason.to_owned())
-        .ok_or_else(|| "a reason is 1–2000 characters".to_owned())
+    let fits =
+        (1..=2_000).contains(&reason.chars().count()) && !reason.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
+    fits.then(|| reason.to_owned()).ok_or_else(|| "a reason is 1–2000 characters".to_owned())
 }
 
 /// What is asked: any text that is not blank.
 pub fn message(s: &str) -> Result<String, String> {
-    (!s.trim().is_empty())
-        .then(|| s.to_owned())
-        .ok_or_else(|| "there is nothing to ask".to_owned())
+    (!s.trim().is_empty()).then(|| s.to_owned()).ok_or_else(|| "there is nothing to ask".to_owned())
 }
 
 /// `K=V`, a variable that is no secret.
@@ -131,24 +111,15 @@ impl FromStr for EnvVar {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let (name, value) = s
-            .split_once('=')
-            .ok_or("a variable is given as NAME=VALUE")?;
+        let (name, value) = s.split_once('=').ok_or("a variable is given as NAME=VALUE")?;
         let name = variable_name(name)?;
         if sensitive(&name, value) {
             return Err("this looks like a secret: use `/project secret set NAME KEY`, which asks for its value".to_owned());
         }
-        if value.contains(|c: char| c.is_control() && c != '\n' && c != '\t')
-            || value.len() > 32_768
-        {
-            return Err(
-                "a variable's value is at most 32 KiB, without control characters".to_owned(),
-            );
+        if value.contains(|c: char| c.is_control() && c != '\n' && c != '\t') || value.len() > 32_768 {
+            return Err("a variable's value is at most 32 KiB, without control characters".to_owned());
         }
-        Ok(Self {
-            name,
-            value: value.to_owned(),
-        })
+        Ok(Self { name, value: value.to_owned() })
     }
 }
 
@@ -188,12 +159,9 @@ impl Quantity {
 }
 
 fn amount(s: &str) -> Option<f64> {
-    let end = s
-        .find(|c: char| c != '.' && !c.is_ascii_digit())
-        .unwrap_or(s.len());
+    let end = s.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(s.len());
     let (number, suffix) = s.split_at(end);
-    let fits =
-        s.len() <= 24 && number.starts_with(|c: char| c.is_ascii_digit()) && !number.ends_with('.');
+    let fits = s.len() <= 24 && number.starts_with(|c: char| c.is_ascii_digit()) && !number.ends_with('.');
     let factor = SUFFIXES.iter().find(|(known, _)| *known == suffix)?.1;
     let value = number.parse::<f64>().ok()? * factor;
     (fits && value > 0.0 && value.is_finite()).then_some(value)

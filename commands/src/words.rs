@@ -28,20 +28,13 @@ fn scan(s: &str, lenient: bool, commas: bool) -> Result<Vec<Word>, usize> {
     let mut word: Option<Word> = None;
     let mut chars = s.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        let comma = commas
-            && c == ','
-            && (word.is_some() || !words.is_empty())
-            && names_variable(&s[at + 1..]);
+        let comma = commas && c == ',' && (word.is_some() || !words.is_empty()) && names_variable(&s[at + 1..]);
         if c.is_whitespace() || comma {
             words.extend(word.take());
             continue;
         }
         let first = word.is_none();
-        let current = word.get_or_insert_with(|| Word {
-            text: String::new(),
-            start: at,
-            quoted: false,
-        });
+        let current = word.get_or_insert_with(|| Word { text: String::new(), start: at, quoted: false });
         current.quoted = false;
         match c {
             '\'' | '"' | '‘' | '’' | '“' | '”' => {
@@ -77,9 +70,7 @@ fn scan(s: &str, lenient: bool, commas: bool) -> Result<Vec<Word>, usize> {
                 Some((_, d)) => current.text.push(d),
             },
             '—' => current.text.push_str("--"),
-            '–' if first && chars.peek().is_some_and(|(_, d)| d.is_alphabetic()) => {
-                current.text.push_str("--")
-            }
+            '–' if first && chars.peek().is_some_and(|(_, d)| d.is_alphabetic()) => current.text.push_str("--"),
             '–' => current.text.push('-'),
             _ => current.text.push(c),
         }
@@ -90,17 +81,12 @@ fn scan(s: &str, lenient: bool, commas: bool) -> Result<Vec<Word>, usize> {
 
 /// Whether a text starts with `NAME=`.
 pub(crate) fn names_variable(s: &str) -> bool {
-    s.trim_start()
-        .split_once('=')
-        .is_some_and(|(name, _)| crate::values::variable_name(name).is_ok())
+    s.trim_start().split_once('=').is_some_and(|(name, _)| crate::values::variable_name(name).is_ok())
 }
 
 /// A word that `split` gives back as it was.
 pub(crate) fn quote(word: &str) -> String {
-    let bare = !word.is_empty()
-        && word
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_./:@=+,%".contains(&b));
+    let bare = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:@=+,%".contains(&b));
     if bare { word.to_owned() } else { enclose(word) }
 }
 
@@ -117,19 +103,12 @@ mod tests {
     use super::*;
 
     fn texts(s: &str) -> Vec<String> {
-        split(s)
-            .unwrap()
-            .into_iter()
-            .map(|word| word.text)
-            .collect()
+        split(s).unwrap().into_iter().map(|word| word.text).collect()
     }
 
     #[test]
     fn typographic_marks_are_plain() {
-        assert_eq!(
-            texts("“a b” ‘c d’ —yes –cpu 2"),
-            ["a b", "c d", "--yes", "--cpu", "2"]
-        );
+        assert_eq!(texts("“a b” ‘c d’ —yes –cpu 2"), ["a b", "c d", "--yes", "--cpu", "2"]);
         assert_eq!(texts("\"a b” c"), ["a b", "c"]);
         assert_eq!(texts("'“kept”—'"), ["“kept”—"]);
         assert_eq!(texts("#a *"), ["#a", "*"]);
@@ -144,18 +123,9 @@ mod tests {
 
     #[test]
     fn lists() {
-        let texts = |s| -> Vec<String> {
-            split_list(s)
-                .unwrap()
-                .into_iter()
-                .map(|word| word.text)
-                .collect()
-        };
+        let texts = |s| -> Vec<String> { split_list(s).unwrap().into_iter().map(|word| word.text).collect() };
         assert_eq!(texts("A=1,B=2"), ["A=1", "B=2"]);
-        assert_eq!(
-            texts("A=1,2 B='x,C=3'\nD=4, E=5"),
-            ["A=1,2", "B=x,C=3", "D=4", "E=5"]
-        );
+        assert_eq!(texts("A=1,2 B='x,C=3'\nD=4, E=5"), ["A=1,2", "B=x,C=3", "D=4", "E=5"]);
     }
 
     proptest::proptest! {

@@ -42,32 +42,17 @@ fn a_message_keeps_its_marks() {
         "日本語 🦀",
     ] {
         assert_eq!(message(&format!("/ask demo {written}")), written);
-        assert_eq!(
-            message(&format!("/Gaggle /ASK demo\n\n  {written} \n")),
-            written
-        );
+        assert_eq!(message(&format!("/Gaggle /ASK demo\n\n  {written} \n")), written);
     }
 }
 
 #[test]
 fn a_title_needs_no_quotes() {
-    assert_eq!(
-        title("/session rename Fix it's login"),
-        ("Fix it's login".into(), None)
-    );
-    assert_eq!(
-        title("/session rename Fix  login s12"),
-        ("Fix  login".into(), Some(12))
-    );
+    assert_eq!(title("/session rename Fix it's login"), ("Fix it's login".into(), None));
+    assert_eq!(title("/session rename Fix  login s12"), ("Fix  login".into(), Some(12)));
     assert_eq!(title("/session rename 'Fix s12'"), ("Fix s12".into(), None));
-    assert_eq!(
-        title("/session rename “Fix it” S3"),
-        ("Fix it".into(), Some(3))
-    );
-    assert_eq!(
-        title("/session rename \"a\" or \"b\" s4"),
-        ("\"a\" or \"b\"".into(), Some(4))
-    );
+    assert_eq!(title("/session rename “Fix it” S3"), ("Fix it".into(), Some(3)));
+    assert_eq!(title("/session rename \"a\" or \"b\" s4"), ("\"a\" or \"b\"".into(), Some(4)));
     assert_eq!(title("/session rename --yes"), ("--yes".into(), None));
     assert_eq!(title("/session rename 12"), ("12".into(), None));
     assert_eq!(title("/session rename — dash “"), ("— dash “".into(), None));
@@ -75,35 +60,18 @@ fn a_title_needs_no_quotes() {
 
 #[test]
 fn a_reason_goes_on_to_the_end() {
-    assert_eq!(
-        denial("/deny a7 --reason it's --not safe"),
-        (Some(7), Some("it's --not safe".into()))
-    );
+    assert_eq!(denial("/deny a7 --reason it's --not safe"), (Some(7), Some("it's --not safe".into())));
     assert_eq!(denial("/deny —reason no a7"), (None, Some("no a7".into())));
-    assert_eq!(
-        denial("/deny 7 --reason=too “wild”"),
-        (Some(7), Some("too “wild”".into()))
-    );
-    assert_eq!(
-        denial("/deny --reason 'quoted'"),
-        (None, Some("quoted".into()))
-    );
-    assert_eq!(
-        denial("/deny --reason --help"),
-        (None, Some("--help".into()))
-    );
+    assert_eq!(denial("/deny 7 --reason=too “wild”"), (Some(7), Some("too “wild”".into())));
+    assert_eq!(denial("/deny --reason 'quoted'"), (None, Some("quoted".into())));
+    assert_eq!(denial("/deny --reason --help"), (None, Some("--help".into())));
     assert_eq!(denial("/deny"), (None, None));
 }
 
 #[test]
 fn an_option_keeps_the_white_space_around_it() {
-    let values = [
-        OptionValue::new("name", "demo"),
-        OptionValue::new("message", "  --a\n"),
-    ];
-    let Ok(Command::Ask(ask)) = parse_options("ask", &values) else {
-        panic!()
-    };
+    let values = [OptionValue::new("name", "demo"), OptionValue::new("message", "  --a\n")];
+    let Ok(Command::Ask(ask)) = parse_options("ask", &values) else { panic!() };
     assert_eq!(ask.message, "  --a\n");
 }
 

@@ -7,11 +7,7 @@ fn offered(line: &str) -> String {
     let candidates = match completion.candidates {
         Candidates::Words(words) => {
             assert!(words.iter().all(|(_, about)| !about.is_empty()), "{line}");
-            words
-                .into_iter()
-                .map(|(word, _)| word)
-                .collect::<Vec<_>>()
-                .join(" ")
+            words.into_iter().map(|(word, _)| word).collect::<Vec<_>>().join(" ")
         }
         other => format!("{other:?}"),
     };
@@ -21,28 +17,19 @@ fn offered(line: &str) -> String {
 #[test]
 fn by_place() {
     for (line, expected) in [
-        (
-            "/",
-            "1: project ask session secret approve deny approval thread whoami status audit help",
-        ),
+        ("/", "1: project ask session secret approve deny approval thread whoami status audit help"),
         ("/pro", "1: project"),
         ("  /PRO", "3: project"),
         ("/gaggle pro", "8: project"),
         ("/gaggle /pro", "9: project"),
-        (
-            "/project ",
-            "9: create list show rename update share unshare activate deactivate restart delete logs secret",
-        ),
+        ("/project ", "9: create list show rename update share unshare activate deactivate restart delete logs secret"),
         ("/project de", "9: deactivate delete"),
         ("/project secret ", "16: set list unset"),
         ("/project nope x", "14: Nothing"),
         ("/project create ", "16: Nothing"),
         ("/project create demo --", "21: --repo --cpu --memory --env"),
         ("/project create demo —c", "21: --cpu"),
-        (
-            "/project create demo --cpu 1 --env A=b --",
-            "39: --repo --memory --env",
-        ),
+        ("/project create demo --cpu 1 --env A=b --", "39: --repo --memory --env"),
         ("/project create demo --cpu ", "27: Nothing"),
         ("/project show ", "14: Projects"),
         ("/project show de", "14: Projects"),
@@ -66,10 +53,7 @@ fn by_place() {
         ("/approve a7 -", "12: --always"),
         ("/deny a7 --reason no", "18: Nothing"),
         ("/audit --user ", "14: People"),
-        (
-            "/help ",
-            "6: project ask session secret approve deny approval thread whoami status audit help",
-        ),
+        ("/help ", "6: project ask session secret approve deny approval thread whoami status audit help"),
         ("/help project cr", "14: create"),
         ("/whoami ", "8: Nothing"),
         ("hello", "0: Nothing"),
@@ -83,14 +67,8 @@ fn by_place() {
 #[test]
 fn by_option() {
     assert_eq!(candidates_for("project show", "name"), Candidates::Projects);
-    assert_eq!(
-        candidates_for("project create", "name"),
-        Candidates::Nothing
-    );
-    assert_eq!(
-        candidates_for("session stop", "session"),
-        Candidates::Sessions
-    );
+    assert_eq!(candidates_for("project create", "name"), Candidates::Nothing);
+    assert_eq!(candidates_for("session stop", "session"), Candidates::Sessions);
     assert_eq!(candidates_for("audit", "user"), Candidates::People);
     assert_eq!(candidates_for("nothing", "name"), Candidates::Nothing);
 }

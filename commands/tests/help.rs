@@ -16,29 +16,18 @@ fn the_overview() {
 
 #[test]
 fn of_each_command() {
-    let texts: Vec<String> = leaves()
-        .iter()
-        .map(|(path, _)| help(&words(path), Role::Admin).unwrap())
-        .collect();
+    let texts: Vec<String> = leaves().iter().map(|(path, _)| help(&words(path), Role::Admin).unwrap()).collect();
     insta::assert_snapshot!("commands", texts.join("\n\n"));
 }
 
 #[test]
 fn of_a_group() {
-    insta::assert_snapshot!(
-        "group_project",
-        help(&words("/project"), Role::Member).unwrap()
-    );
+    insta::assert_snapshot!("group_project", help(&words("/project"), Role::Member).unwrap());
 }
 
 #[test]
 fn of_nothing_known() {
-    insta::assert_snapshot!(
-        "unknown",
-        help(&words("project actvate"), Role::Member)
-            .unwrap_err()
-            .to_string()
-    );
+    insta::assert_snapshot!("unknown", help(&words("project actvate"), Role::Member).unwrap_err().to_string());
 }
 
 #[test]
@@ -52,9 +41,7 @@ fn asked_for_after_the_command() {
         ("/deny —help", "deny"),
         ("/secret set KEY --help", "secret set"),
     ] {
-        let Ok(Command::Help(help)) = parse_text(text) else {
-            panic!("{text}")
-        };
+        let Ok(Command::Help(help)) = parse_text(text) else { panic!("{text}") };
         assert_eq!(help.command.join(" "), path, "{text}");
     }
     assert_eq!(parse_text("/gaggle"), parse_text("/help"));

@@ -8,19 +8,10 @@ use crate::typed::TYPED;
 fn told(usage: &Usage, typed: &str) {
     let text = usage.to_string();
     let first = text.lines().next().unwrap_or_default();
-    assert!(
-        first.len() > 12 && first.ends_with(['.', '?']),
-        "{typed:?} has no sentence: {text}"
-    );
+    assert!(first.len() > 12 && first.ends_with(['.', '?']), "{typed:?} has no sentence: {text}");
     assert!(text.contains("\nForm: `/"), "{typed:?} has no form: {text}");
-    assert!(
-        !text.contains("hunter2") && !format!("{usage:?}").contains("hunter2"),
-        "{typed:?}: {text}"
-    );
-    assert!(
-        text.lines().all(|line| line.chars().count() < 400),
-        "{typed:?}: {text}"
-    );
+    assert!(!text.contains("hunter2") && !format!("{usage:?}").contains("hunter2"), "{typed:?}: {text}");
+    assert!(text.lines().all(|line| line.chars().count() < 400), "{typed:?}: {text}");
 }
 
 #[test]
@@ -32,10 +23,7 @@ fn typed() {
             Err(usage) => {
                 told(&usage, text);
                 let shown = usage.to_string();
-                assert!(
-                    shown.contains(part),
-                    "{text:?} is not told {part:?}:\n{shown}"
-                );
+                assert!(shown.contains(part), "{text:?} is not told {part:?}:\n{shown}");
             }
         }
     }
@@ -49,78 +37,28 @@ fn as_options() {
         ("project nope", &[], "no such command"),
         ("project create", &[], "NAME is missing"),
         ("project create", &[("name", "Demo")], "a letter first"),
-        (
-            "project create",
-            &[("name", "demo"), ("name", "shop")],
-            "given twice",
-        ),
-        (
-            "project create",
-            &[("name", "demo"), ("cpus", "1")],
-            "`cpu`",
-        ),
-        (
-            "project create",
-            &[("name", "demo"), ("env", "PASSWORD=hunter2")],
-            "/project secret set",
-        ),
-        (
-            "project create",
-            &[("name", "demo"), ("env", "A=1,TOKEN=hunter2")],
-            "/project secret set",
-        ),
-        (
-            "project create",
-            &[("name", "demo"), ("env", "hunter2")],
-            "NAME=VALUE",
-        ),
-        (
-            "project delete",
-            &[("name", "demo"), ("yes", "maybe")],
-            "true or false",
-        ),
+        ("project create", &[("name", "demo"), ("name", "shop")], "given twice"),
+        ("project create", &[("name", "demo"), ("cpus", "1")], "`cpu`"),
+        ("project create", &[("name", "demo"), ("env", "PASSWORD=hunter2")], "/project secret set"),
+        ("project create", &[("name", "demo"), ("env", "A=1,TOKEN=hunter2")], "/project secret set"),
+        ("project create", &[("name", "demo"), ("env", "hunter2")], "NAME=VALUE"),
+        ("project delete", &[("name", "demo"), ("yes", "maybe")], "true or false"),
         ("project rename", &[("new_name", "shop")], "NAME is missing"),
         ("session rename", &[("session", "s1")], "TITLE is missing"),
-        (
-            "session rename",
-            &[("title", "  "), ("session", "s1")],
-            "1–200",
-        ),
+        ("session rename", &[("title", "  "), ("session", "s1")], "1–200"),
         ("ask", &[("message", "hunter2")], "NAME is missing"),
-        (
-            "ask",
-            &[("name", "demo"), ("message", " ")],
-            "nothing to ask",
-        ),
-        (
-            "ask",
-            &[("name", "--help"), ("message", "hunter2")],
-            "a letter first",
-        ),
-        (
-            "secret set",
-            &[("key", "A"), ("value", "hunter2")],
-            "never typed",
-        ),
-        (
-            "project secret set",
-            &[("name", "demo"), ("key", "A=hunter2")],
-            "never typed",
-        ),
+        ("ask", &[("name", "demo"), ("message", " ")], "nothing to ask"),
+        ("ask", &[("name", "--help"), ("message", "hunter2")], "a letter first"),
+        ("secret set", &[("key", "A"), ("value", "hunter2")], "never typed"),
+        ("project secret set", &[("name", "demo"), ("key", "A=hunter2")], "never typed"),
         ("secret list", &[("key", "hunter2")], "no such option"),
     ] {
-        let values: Vec<OptionValue> = values
-            .iter()
-            .map(|(name, value)| OptionValue::new(*name, *value))
-            .collect();
+        let values: Vec<OptionValue> = values.iter().map(|(name, value)| OptionValue::new(*name, *value)).collect();
         match parse_options(path, &values) {
             Ok(command) => panic!("{path} {values:?} is taken for {command:?}"),
             Err(usage) => {
                 let typed = format!("{path} {values:?}");
-                assert!(
-                    usage.to_string().contains(part),
-                    "{typed} is not told {part:?}:\n{usage}"
-                );
+                assert!(usage.to_string().contains(part), "{typed} is not told {part:?}:\n{usage}");
                 if !path.is_empty() {
                     told(&usage, &typed);
                 }
@@ -131,20 +69,9 @@ fn as_options() {
 
 #[test]
 fn what_is_missing_has_the_names_of_the_options() {
-    assert_eq!(
-        parse_text("/project rename").unwrap_err().missing,
-        ["name", "new_name"]
-    );
-    assert_eq!(
-        parse_text("/project rename demo").unwrap_err().missing,
-        ["new_name"]
-    );
-    assert!(
-        parse_text("/project rename demo X")
-            .unwrap_err()
-            .missing
-            .is_empty()
-    );
+    assert_eq!(parse_text("/project rename").unwrap_err().missing, ["name", "new_name"]);
+    assert_eq!(parse_text("/project rename demo").unwrap_err().missing, ["new_name"]);
+    assert!(parse_text("/project rename demo X").unwrap_err().missing.is_empty());
 }
 
 #[test]

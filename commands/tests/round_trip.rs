@@ -1,9 +1,9 @@
 //! Text and options are two ways to the same command.
 
 use gaggle_commands::{
-    ApprovalCommand, Approve, Ask, Audit, Command, Deny, EnvVar, Help, Mode, OptionValue,
-    ProjectCommand, ProjectSecretCommand, ProjectSettings, Quantity, RepoUrl, Role, SecretCommand,
-    SecretKey, SessionCommand, Thread, leaves, parse_options, parse_text, sensitive,
+    ApprovalCommand, Approve, Ask, Audit, Command, Deny, EnvVar, Help, Mode, OptionValue, ProjectCommand, ProjectSecretCommand,
+    ProjectSettings, Quantity, RepoUrl, Role, SecretCommand, SecretKey, SessionCommand, Thread, leaves, parse_options,
+    parse_text, sensitive,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -31,9 +31,7 @@ fn key() -> impl Strategy<Value = SecretKey> {
 }
 
 fn line() -> impl Strategy<Value = String> {
-    "[^\\p{C}]{1,60}"
-        .prop_map(|s| s.trim().to_owned())
-        .prop_filter("blank", |s| !s.is_empty())
+    "[^\\p{C}]{1,60}".prop_map(|s| s.trim().to_owned()).prop_filter("blank", |s| !s.is_empty())
 }
 
 fn number() -> impl Strategy<Value = u64> {
@@ -41,39 +39,22 @@ fn number() -> impl Strategy<Value = u64> {
 }
 
 fn settings() -> impl Strategy<Value = ProjectSettings> {
-    let repo = prop_oneof![
-        "https://[a-z]{1,9}/[a-z/]{0,9}[a-z]",
-        "git@[a-z]{1,9}:[a-z]{1,9}"
-    ]
-    .prop_map(RepoUrl);
+    let repo = prop_oneof!["https://[a-z]{1,9}/[a-z/]{0,9}[a-z]", "git@[a-z]{1,9}:[a-z]{1,9}"].prop_map(RepoUrl);
     let cpu = prop_oneof!["[1-9][0-9]{0,3}m", "[1-9][0-9]?(\\.[0-9]{1,2})?"].prop_map(Quantity);
-    let memory = "[1-9][0-9]{0,3}(Mi|Gi|M|G)"
-        .prop_filter("small", |s| !s.ends_with('M') || s.len() > 2)
-        .prop_map(Quantity);
+    let memory = "[1-9][0-9]{0,3}(Mi|Gi|M|G)".prop_filter("small", |s| !s.ends_with('M') || s.len() > 2).prop_map(Quantity);
     let value = prop_oneof!["[^\\p{C}]{0,20}", "[ a-z'\"\\\\,=\n“–]{0,20}"];
-    let env =
-        prop::collection::btree_map("[A-Z_][A-Z0-9_]{0,9}", value, 0..4).prop_map(|variables| {
-            variables
-                .into_iter()
-                .filter(|(name, value)| !sensitive(name, value))
-                .map(|(name, value)| EnvVar { name, value })
-                .collect()
-        });
-    (of(repo), of(cpu), of(memory), env).prop_map(|(repo, cpu, memory, env)| ProjectSettings {
-        repo,
-        cpu,
-        memory,
-        env,
-    })
+    let env = prop::collection::btree_map("[A-Z_][A-Z0-9_]{0,9}", value, 0..4).prop_map(|variables| {
+        variables
+            .into_iter()
+            .filter(|(name, value)| !sensitive(name, value))
+            .map(|(name, value)| EnvVar { name, value })
+            .collect()
+    });
+    (of(repo), of(cpu), of(memory), env).prop_map(|(repo, cpu, memory, env)| ProjectSettings { repo, cpu, memory, env })
 }
 
 fn project() -> impl Strategy<Value = Command> {
-    let mode = prop::sample::select(vec![
-        Mode::Auto,
-        Mode::Approve,
-        Mode::SmartApprove,
-        Mode::Chat,
-    ]);
+    let mode = prop::sample::select(vec![Mode::Auto, Mode::Approve, Mode::SmartApprove, Mode::Chat]);
     let role = prop::sample::select(vec![Role::Viewer, Role::Member, Role::Owner]);
     let model = || of("[a-z][a-z0-9/:.'-]{0,20}");
     let secret = prop_oneof![
@@ -85,37 +66,18 @@ fn project() -> impl Strategy<Value = Command> {
         (name(), settings()).prop_map(|(name, settings)| ProjectCommand::Create { name, settings }),
         any::<bool>().prop_map(|all| ProjectCommand::List { all }),
         reference().prop_map(|name| ProjectCommand::Show { name }),
-        (reference(), name())
-            .prop_map(|(name, new_name)| ProjectCommand::Rename { name, new_name }),
-        (reference(), settings(), model(), model(), mode).prop_map(
-            |(name, settings, model, provider, mode)| {
-                ProjectCommand::Update {
-                    name,
-                    settings,
-                    model,
-                    provider,
-                    mode: Some(mode),
-                }
-            }
-        ),
-        (reference(), person(), role).prop_map(|(name, user, role)| ProjectCommand::Share {
-            name,
-            user,
-            role
+        (reference(), name()).prop_map(|(name, new_name)| ProjectCommand::Rename { name, new_name }),
+        (reference(), settings(), model(), model(), mode).prop_map(|(name, settings, model, provider, mode)| {
+            ProjectCommand::Update { name, settings, model, provider, mode: Some(mode) }
         }),
+        (reference(), person(), role).prop_map(|(name, user, role)| ProjectCommand::Share { name, user, role }),
         (reference(), person()).prop_map(|(name, user)| ProjectCommand::Unshare { name, user }),
         reference().prop_map(|name| ProjectCommand::Activate { name }),
         reference().prop_map(|name| ProjectCommand::Deactivate { name }),
         reference().prop_map(|name| ProjectCommand::Restart { name }),
-        (reference(), any::<bool>(), any::<bool>()).prop_map(|(name, keep_files, yes)| {
-            ProjectCommand::Delete {
-                name,
-                keep_files,
-                yes,
-            }
-        }),
-        (reference(), 1..=10_000_u32, any::<bool>())
-            .prop_map(|(name, tail, follow)| ProjectCommand::Logs { name, tail, follow }),
+        (reference(), any::<bool>(), any::<bool>())
+            .prop_map(|(name, keep_files, yes)| { ProjectCommand::Delete { name, keep_files, yes } }),
+        (reference(), 1..=10_000_u32, any::<bool>()).prop_map(|(name, tail, follow)| ProjectCommand::Logs { name, tail, follow }),
         secret.prop_map(ProjectCommand::Secret),
     ]
     .prop_map(Command::Project)
@@ -128,10 +90,8 @@ fn session() -> impl Strategy<Value = Command> {
         of(number()).prop_map(|session| SessionCommand::Stop { session }),
         of(number()).prop_map(|session| SessionCommand::Retry { session }),
         of(number()).prop_map(|session| SessionCommand::Export { session }),
-        (of(number()), any::<bool>())
-            .prop_map(|(session, yes)| SessionCommand::Delete { session, yes }),
-        (line(), of(number()))
-            .prop_map(|(title, session)| SessionCommand::Rename { title, session }),
+        (of(number()), any::<bool>()).prop_map(|(session, yes)| SessionCommand::Delete { session, yes }),
+        (line(), of(number())).prop_map(|(title, session)| SessionCommand::Rename { title, session }),
     ]
     .prop_map(Command::Session)
 }
@@ -151,16 +111,14 @@ fn rest() -> impl Strategy<Value = Command> {
         .prop_filter("blank", |s| !s.is_empty());
     prop_oneof![
         (reference(), message).prop_map(|(name, message)| Command::Ask(Ask { name, message })),
-        (of(number()), any::<bool>())
-            .prop_map(|(id, always)| Command::Approve(Approve { id, always })),
+        (of(number()), any::<bool>()).prop_map(|(id, always)| Command::Approve(Approve { id, always })),
         (of(number()), of(line())).prop_map(|(id, reason)| Command::Deny(Deny { id, reason })),
         Just(Command::Approval(ApprovalCommand::List)),
         of(number()).prop_map(|number| Command::Thread(Thread { number })),
         Just(Command::Whoami),
         Just(Command::Status),
         (1..=1_000_u32, of(person())).prop_map(|(tail, user)| Command::Audit(Audit { tail, user })),
-        prop::collection::vec("[a-z]{1,9}", 0..3)
-            .prop_map(|command| Command::Help(Help { command })),
+        prop::collection::vec("[a-z]{1,9}", 0..3).prop_map(|command| Command::Help(Help { command })),
     ]
 }
 
@@ -185,15 +143,8 @@ proptest! {
 #[test]
 fn no_leaf_is_missed() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let seen: std::collections::BTreeSet<&str> = (0..3_000)
-        .map(|_| {
-            any_command()
-                .new_tree(&mut runner)
-                .unwrap()
-                .current()
-                .path()
-        })
-        .collect();
+    let seen: std::collections::BTreeSet<&str> =
+        (0..3_000).map(|_| any_command().new_tree(&mut runner).unwrap().current().path()).collect();
     for (path, _) in leaves() {
         assert!(seen.contains(path.as_str()), "no random `{path}`");
     }
@@ -205,10 +156,7 @@ fn the_summary_has_no_free_text() {
         ("/ask demo hunter2", "/ask demo"),
         ("/deny a7 --reason hunter2", "/deny a7"),
         ("/session rename hunter2 s3", "/session rename s3"),
-        (
-            "/project create demo --env A=hunter2 --cpu 2",
-            "/project create --cpu 2 --env 'A=…' demo",
-        ),
+        ("/project create demo --env A=hunter2 --cpu 2", "/project create --cpu 2 --env 'A=…' demo"),
         ("/help secret set KEY hunter2", "/help secret set"),
         ("/project delete demo --yes", "/project delete --yes demo"),
     ] {
@@ -220,23 +168,15 @@ fn the_summary_has_no_free_text() {
 fn variables_in_one_option() {
     let variables = |value: &str| match parse_options(
         "project create",
-        &[
-            OptionValue::new("name", "demo"),
-            OptionValue::new("env", value),
-        ],
+        &[OptionValue::new("name", "demo"), OptionValue::new("env", value)],
     ) {
-        Ok(Command::Project(ProjectCommand::Create { settings, .. })) => settings
-            .env
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
+        Ok(Command::Project(ProjectCommand::Create { settings, .. })) => {
+            settings.env.iter().map(ToString::to_string).collect::<Vec<_>>()
+        }
         other => panic!("{value}: {other:?}"),
     };
     assert_eq!(variables("A=1"), ["A=1"]);
-    assert_eq!(
-        variables("A=1 B=2,C=3\nD='x y'"),
-        ["A=1", "B=2", "C=3", "D=x y"]
-    );
+    assert_eq!(variables("A=1 B=2,C=3\nD='x y'"), ["A=1", "B=2", "C=3", "D=x y"]);
     assert_eq!(variables("A=hello big world"), ["A=hello big world"]);
     assert_eq!(variables("A=don't"), ["A=don't"]);
     assert_eq!(variables("A=x,y"), ["A=x,y"]);

@@ -273,7 +273,11 @@ trait Screen {
     fn show(&mut self, event: Event, out: &mut Vec<u8>);
 }
 
-fn write_all(mut events: mpsc::Receiver<Option<Event>>, mut screen: impl Screen, mut out: impl std::io::Write) -> std::io::Result<()> {
+fn write_all(
+    mut events: mpsc::Receiver<Option<Event>>,
+    mut screen: impl Screen,
+    mut out: impl std::io::Write,
+) -> std::io::Result<()> {
     /// Written at once, before looking for more.
     const CHUNK: usize = 64 * 1024;
     let mut bytes = Vec::new();

@@ -13,63 +13,26 @@ const OPERATOR: &str = "console:operator";
 
 pub fn read(reader: &mut Reader) -> Policy {
     let mut roles = Roles::default();
-    let lists = [
-        ("access.admins", Role::Admin),
-        ("access.members", Role::Member),
-        ("access.viewers", Role::Viewer),
-    ];
+    let lists = [("access.admins", Role::Admin), ("access.members", Role::Member), ("access.viewers", Role::Viewer)];
     for (key, role) in lists {
         for (place, identity) in reader.list(key).unwrap_or_default().into_iter().enumerate() {
-            roles.give(
-                reader,
-                key,
-                &format!("entry {}", place + 1),
-                identity,
-                Some(role),
-            );
+            roles.give(reader, key, &format!("entry {}", place + 1), identity, Some(role));
         }
     }
-    for (place, (identity, name)) in reader
-        .pairs("access.roles")
-        .unwrap_or_default()
-        .into_iter()
-        .enumerate()
-    {
-        let role = [Role::Viewer, Role::Member, Role::Admin]
-            .into_iter()
-            .find(|role| role.to_string() == name);
-        roles.give(
-            reader,
-            "access.roles",
-            &format!("entry {}", place + 1),
-            identity,
-            role,
-        );
+    for (place, (identity, name)) in reader.pairs("access.roles").unwrap_or_default().into_iter().enumerate() {
+        let role = [Role::Viewer, Role::Member, Role::Admin].into_iter().find(|role| role.to_string() == name);
+        roles.give(reader, "access.roles", &format!("entry {}", place + 1), identity, role);
     }
     let default_role = default_role(reader);
-    let mut roles: HashMap<_, _> = roles
-        .0
-        .into_iter()
-        .map(|(who, (role, _))| (who, role))
-        .collect();
+    let mut roles: HashMap<_, _> = roles.0.into_iter().map(|(who, (role, _))| (who, role)).collect();
     roles.entry(OPERATOR.to_owned()).or_insert(Role::Admin);
-    Policy {
-        default_role,
-        roles,
-    }
+    Policy { default_role, roles }
 }
 
 fn default_role(reader: &mut Reader) -> Option<Role> {
     // An owner is one of a project, so nobody is owner in general.
-    let choices = [
-        ("viewer", Some(Role::Viewer)),
-        ("member", Some(Role::Member)),
-        ("admin", Some(Role::Admin)),
-        ("none", None),
-    ];
-    let role = reader
-        .choice("access.default_role", &choices)
-        .unwrap_or(Some(Role::Member));
+    let choices = [("viewer", Some(Role::Viewer)), ("member", Some(Role::Member)), ("admin", Some(Role::Admin)), ("none", None)];
+    let role = reader.choice("access.default_role", &choices).unwrap_or(Some(Role::Member));
     if role == Some(Role::Admin) {
         reader.warn("access.default_role: everybody on a connected surface is an admin");
     }
@@ -81,35 +44,22 @@ fn default_role(reader: &mut Reader) -> Option<Role> {
 struct Roles(HashMap<String, (Role, &'static str)>);
 
 impl Roles {
-    fn give(
-        &mut self,
-        reader: &mut Reader,
-        key: &'static str,
-        place: &str,
-        identity: String,
-        role: Option<Role>,
-    ) {
+    fn give(&mut self, reader: &mut Reader, key: &'static str, place: &str, identity: String, role: Option<Role>) {
         if !is_identity(&identity) {
             let fix = "write it as `surface:id` with the surface console, slack or discord, as `slack:U012AB3CD`";
             reader.fault(key, format!("has no identity in {place}"), fix);
         } else if let Some(role) = role {
             match self.0.get(&identity) {
-                Some((other, by)) if *other != role => reader.fault(
-                    key,
-                    format!("makes `{identity}` {role}, who is {other} by {by}"),
-                    "give everybody one role",
-                ),
+                Some((other, by)) if *other != role => {
+                    reader.fault(key, format!("makes `{identity}` {role}, who is {other} by {by}"), "give everybody one role")
+                }
                 _ => {
                     self.0.insert(identity, (role, key));
                 }
             }
         } else {
             let what = format!("gives `{identity}` none of the roles that there are");
-            reader.fault(
-                key,
-                what,
-                "use `viewer`, `member` or `admin`; an owner is one of a project",
-            );
+            reader.fault(key, what, "use `viewer`, `member` or `admin`; an owner is one of a project");
         }
     }
 }

@@ -39,14 +39,8 @@ impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Agent")
             .field("name", &self.name)
-            .field(
-                "command",
-                &self.command.as_ref().and_then(|command| command.first()),
-            )
-            .field(
-                "env",
-                &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-            )
+            .field("command", &self.command.as_ref().and_then(|command| command.first()))
+            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("url", &self.url)
             .field("secret_key", &self.secret_key)
             .field("protocol", &self.protocol)
@@ -57,31 +51,17 @@ impl fmt::Debug for Agent {
 }
 
 pub fn read(reader: &mut Reader, kind: Option<RuntimeKind>) -> Agent {
-    let names = [
-        ("auto", AgentName::Auto),
-        ("goose", AgentName::Goose),
-        ("demo", AgentName::Demo),
-    ];
-    let protocols = [
-        ("auto", Protocol::Auto),
-        ("acp", Protocol::Acp),
-        ("goose-api", Protocol::GooseApi),
-    ];
+    let names = [("auto", AgentName::Auto), ("goose", AgentName::Goose), ("demo", AgentName::Demo)];
+    let protocols = [("auto", Protocol::Auto), ("acp", Protocol::Acp), ("goose-api", Protocol::GooseApi)];
     let agent = Agent {
-        name: reader
-            .choice("agent.name", &names)
-            .unwrap_or(AgentName::Auto),
+        name: reader.choice("agent.name", &names).unwrap_or(AgentName::Auto),
         command: reader.list("agent.command"),
         env: env(reader),
         url: reader.parsed("agent.url", url),
         secret_key: reader.secret("agent.secret_key"),
-        protocol: reader
-            .choice("agent.protocol", &protocols)
-            .unwrap_or_default(),
+        protocol: reader.choice("agent.protocol", &protocols).unwrap_or_default(),
         workdir: reader.parsed("agent.workdir", workdir),
-        stream_idle_timeout: reader
-            .time("agent.stream_idle_timeout")
-            .unwrap_or(Patience::default().stream_idle),
+        stream_idle_timeout: reader.time("agent.stream_idle_timeout").unwrap_or(Patience::default().stream_idle),
     };
     if let Some(kind) = kind.filter(|_| reader.is_whole()) {
         contradictions(reader, &agent, kind);
@@ -91,12 +71,7 @@ pub fn read(reader: &mut Reader, kind: Option<RuntimeKind>) -> Agent {
 
 fn env(reader: &mut Reader) -> Vec<(String, String)> {
     let mut env: Vec<(String, String)> = Vec::new();
-    for (place, (name, value)) in reader
-        .pairs("agent.env")
-        .unwrap_or_default()
-        .into_iter()
-        .enumerate()
-    {
+    for (place, (name, value)) in reader.pairs("agent.env").unwrap_or_default().into_iter().enumerate() {
         let what = if !is_variable(&name) {
             "has no name of a variable"
         } else if value.contains('\0') {
@@ -123,20 +98,15 @@ fn is_variable(name: &str) -> bool {
 
 fn url(text: &str) -> Result<String, (&'static str, &'static str)> {
     const FORM: &str = "write it as `http://HOST:PORT` or `https://HOST`";
-    let web = text.split_once("://").is_some_and(|(scheme, _)| {
-        ["http", "https"]
-            .iter()
-            .any(|known| scheme.eq_ignore_ascii_case(known))
-    });
+    let web = text
+        .split_once("://")
+        .is_some_and(|(scheme, _)| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)));
     if !web {
         return Err(("is no http or https URL", FORM));
     }
     let url = reqwest::Url::parse(text).map_err(|_| ("is no URL", FORM))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err((
-            "has a user or password in it",
-            "put the server's key into `agent.secret_key`",
-        ));
+        return Err(("has a user or password in it", "put the server's key into `agent.secret_key`"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(("has a `?` or `#` part", FORM));
@@ -148,10 +118,7 @@ fn workdir(text: &str) -> Result<String, (&'static str, &'static str)> {
     let drive = text.as_bytes().get(1) == Some(&b':');
     (text.starts_with('/') || drive)
         .then(|| text.to_owned())
-        .ok_or((
-            "is no absolute path",
-            "write the whole path as the agent's server sees it",
-        ))
+        .ok_or(("is no absolute path", "write the whole path as the agent's server sees it"))
 }
 
 fn contradictions(reader: &mut Reader, agent: &Agent, kind: RuntimeKind) {
@@ -178,20 +145,9 @@ fn contradictions(reader: &mut Reader, agent: &Agent, kind: RuntimeKind) {
             "keep either it, with `runtime.kind` `local`, or `agent.url`",
         );
     } else if command && agent.name != AgentName::Auto {
-        reader.fault(
-            "agent.command",
-            "is set, and `agent.name` chooses another agent",
-            "keep one of the two",
-        );
-    } else if agent.protocol == Protocol::GooseApi
-        && (command || agent.name == AgentName::Demo)
-        && !attached
-    {
-        reader.fault(
-            "agent.protocol",
-            "is `goose-api`, but this agent speaks ACP",
-            "set it to `acp`, or remove it",
-        );
+        reader.fault("agent.command", "is set, and `agent.name` chooses another agent", "keep one of the two");
+    } else if agent.protocol == Protocol::GooseApi && (command || agent.name == AgentName::Demo) && !attached {
+        reader.fault("agent.protocol", "is `goose-api`, but this agent speaks ACP", "set it to `acp`, or remove it");
     }
     let idle: &[_] = match kind {
         RuntimeKind::Local => &["agent.secret_key", "agent.workdir"],
@@ -200,9 +156,7 @@ fn contradictions(reader: &mut Reader, agent: &Agent, kind: RuntimeKind) {
     let shown = if attached { "attached" } else { "local" };
     for key in idle {
         if reader.is_set(key) {
-            reader.warn(format!(
-                "{key} has no effect while `runtime.kind` is `{shown}`"
-            ));
+            reader.warn(format!("{key} has no effect while `runtime.kind` is `{shown}`"));
         }
     }
 }

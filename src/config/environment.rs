@@ -22,19 +22,13 @@ pub enum Variable {
 }
 
 pub fn variable(name: &str) -> Variable {
-    let Some(rest) = name
-        .strip_prefix("GAGGLE_")
-        .filter(|_| !name.starts_with(TESTS))
-    else {
+    let Some(rest) = name.strip_prefix("GAGGLE_").filter(|_| !name.starts_with(TESTS)) else {
         return Variable::Other;
     };
     if name == SECRET_KEY {
         return Variable::SecretKey;
     }
-    if let Some(key) = KEYS
-        .iter()
-        .find(|key| key.variable().eq_ignore_ascii_case(name))
-    {
+    if let Some(key) = KEYS.iter().find(|key| key.variable().eq_ignore_ascii_case(name)) {
         return Variable::Ours(key);
     }
     let near = nearest::underscores(name);

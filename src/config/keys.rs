@@ -67,9 +67,7 @@ const fn count(least: i64, most: i64) -> Takes {
 }
 
 const fn time(seconds: u64) -> Takes {
-    Takes::Time {
-        most: Duration::from_secs(seconds),
-    }
+    Takes::Time { most: Duration::from_secs(seconds) }
 }
 
 impl Key {
@@ -84,16 +82,13 @@ impl Key {
 
     /// Without its section.
     pub fn bare(&self) -> &'static str {
-        self.name
-            .split_once('.')
-            .map_or(self.name, |(_, bare)| bare)
+        self.name.split_once('.').map_or(self.name, |(_, bare)| bare)
     }
 }
 
 /// The key of a section, or of none.
 pub fn find(section: Option<&str>, bare: &str) -> Option<&'static Key> {
-    KEYS.iter()
-        .find(|key| key.section() == section && key.bare() == bare)
+    KEYS.iter().find(|key| key.section() == section && key.bare() == bare)
 }
 
 pub fn sections() -> Vec<&'static str> {

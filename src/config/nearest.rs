@@ -7,17 +7,10 @@ pub fn key(section: Option<&str>, bare: &str) -> String {
     if let Some(key) = meant(section, bare) {
         return format!("did you mean `{}`?", key.name);
     }
-    let beside: Vec<_> = KEYS
-        .iter()
-        .filter(|key| key.section() == section)
-        .map(Key::bare)
-        .collect();
+    let beside: Vec<_> = KEYS.iter().filter(|key| key.section() == section).map(Key::bare).collect();
     match section {
         Some(section) if !beside.is_empty() => {
-            format!(
-                "remove it, or use one that `[{section}]` has: {}",
-                beside.join(", ")
-            )
+            format!("remove it, or use one that `[{section}]` has: {}", beside.join(", "))
         }
         _ => self::section(section.unwrap_or(bare)),
     }
@@ -28,10 +21,7 @@ pub fn section(name: &str) -> String {
     let name = plain(name);
     match closest(sections().into_iter(), |section| distance(&name, section)) {
         Some(near) => format!("did you mean `[{near}]`?"),
-        None => format!(
-            "remove it, or use one of the sections {}",
-            sections().join(", ")
-        ),
+        None => format!("remove it, or use one of the sections {}", sections().join(", ")),
     }
 }
 
@@ -46,9 +36,7 @@ pub fn variable(section: &str, bare: &str) -> String {
 /// The variable that was meant by one that lacks an underscore or has one too many.
 pub fn underscores(name: &str) -> Option<String> {
     let squeeze = |name: &str| name.replace('_', "").to_uppercase();
-    KEYS.iter()
-        .map(Key::variable)
-        .find(|ours| squeeze(ours) == squeeze(name))
+    KEYS.iter().map(Key::variable).find(|ours| squeeze(ours) == squeeze(name))
 }
 
 fn meant(section: Option<&str>, bare: &str) -> Option<&'static Key> {
@@ -65,10 +53,7 @@ fn meant(section: Option<&str>, bare: &str) -> Option<&'static Key> {
 }
 
 fn closest<T>(known: impl Iterator<Item = T>, distance: impl Fn(&T) -> Option<usize>) -> Option<T> {
-    known
-        .filter_map(|known| Some((distance(&known)?, known)))
-        .min_by_key(|(far, _)| *far)
-        .map(|(_, known)| known)
+    known.filter_map(|known| Some((distance(&known)?, known))).min_by_key(|(far, _)| *far).map(|(_, known)| known)
 }
 
 /// If they are near enough for one to be meant by the other.
@@ -78,9 +63,5 @@ fn distance(typed: &str, known: &str) -> Option<usize> {
 }
 
 fn plain(name: &str) -> String {
-    name.to_lowercase()
-        .replace('-', "_")
-        .chars()
-        .take(64)
-        .collect()
+    name.to_lowercase().replace('-', "_").chars().take(64).collect()
 }

@@ -28,12 +28,7 @@ pub struct Reader {
 
 impl Reader {
     pub fn file(&mut self, file: Option<File>) {
-        let Some(File {
-            name: path,
-            table,
-            open,
-        }) = file
-        else {
+        let Some(File { name: path, table, open }) = file else {
             return;
         };
         for (name, value) in table {
@@ -41,18 +36,12 @@ impl Reader {
                 (Some(key), value) => self.put(key, None, key.takes.value(value)),
                 (None, toml::Value::Table(table)) => self.section(&name, table),
                 (None, _) if keys::sections().contains(&name.as_str()) => {
-                    self.fault(
-                        &name,
-                        "is a section",
-                        format!("write its keys below `[{name}]`"),
-                    );
+                    self.fault(&name, "is a section", format!("write its keys below `[{name}]`"));
                 }
                 (None, _) => self.unknown_key(None, &name),
             }
         }
-        let secrets = KEYS
-            .iter()
-            .filter(|key| self.values.get(key.name).is_some_and(secret));
+        let secrets = KEYS.iter().filter(|key| self.values.get(key.name).is_some_and(secret));
         for key in secrets.filter(|_| open) {
             self.warnings.push(format!(
                 "{path}: everybody on this machine can read `{}` in it; `chmod 600` it, or set `{}` instead",
@@ -82,26 +71,18 @@ impl Reader {
     }
 
     pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
-        let mut variables: Vec<_> = variables
-            .into_iter()
-            .filter(|(name, _)| name.starts_with("GAGGLE_"))
-            .collect();
+        let mut variables: Vec<_> = variables.into_iter().filter(|(name, _)| name.starts_with("GAGGLE_")).collect();
         variables.sort();
         for (name, text) in variables {
             match environment::variable(&name) {
                 Variable::Ours(key) => self.put(key, Some(name), key.takes.parse(text)),
                 Variable::SecretKey if text.trim().is_empty() => {
-                    self.fault(
-                        SECRET_KEY,
-                        "is empty",
-                        "set it to base64 of 32 bytes, or unset it",
-                    );
+                    self.fault(SECRET_KEY, "is empty", "set it to base64 of 32 bytes, or unset it");
                 }
                 Variable::SecretKey => self.secret_key = Some(text.into()),
                 Variable::Unknown(fix) => self.fault(&shown(&name), "there is no such key", fix),
                 Variable::Near(near) => {
-                    self.warnings
-                        .push(format!("{name} is not read; did you mean `{near}`?"));
+                    self.warnings.push(format!("{name} is not read; did you mean `{near}`?"));
                 }
                 Variable::Other => {}
             }
@@ -186,18 +167,10 @@ impl Reader {
     /// One of the words that a key knows.
     pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?;
-        let found = choices
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|(_, value)| *value);
+        let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if found.is_none() {
-            let names: Vec<_> = choices
-                .iter()
-                .map(|(name, _)| format!("`{name}`"))
-                .collect();
-            let (last, others) = names
-                .split_last()
-                .map_or(("", &[] as &[_]), |(l, o)| (l, o));
+            let names: Vec<_> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let (last, others) = names.split_last().map_or(("", &[] as &[_]), |(l, o)| (l, o));
             let fix = format!("use {} or {last}", others.join(", "));
             self.fault(key, "is none of the words that it takes", fix);
         }
@@ -218,11 +191,7 @@ impl Reader {
             Some(Some(variable)) => format!("{variable} {}", what.into()),
             _ => what.into(),
         };
-        self.faults.push(Fault {
-            key: key.to_owned(),
-            what,
-            fix: fix.into(),
-        });
+        self.faults.push(Fault { key: key.to_owned(), what, fix: fix.into() });
     }
 
     pub fn warn(&mut self, warning: impl Into<String>) {
@@ -230,10 +199,7 @@ impl Reader {
     }
 
     fn unknown_key(&mut self, section: Option<&str>, bare: &str) {
-        let name = section.map_or_else(
-            || shown(bare),
-            |section| format!("{section}.{}", shown(bare)),
-        );
+        let name = section.map_or_else(|| shown(bare), |section| format!("{section}.{}", shown(bare)));
         self.fault(&name, "there is no such key", nearest::key(section, bare));
     }
 
@@ -251,9 +217,7 @@ fn shown(name: &str) -> String {
 fn secret(value: &Value) -> bool {
     match value {
         Value::Secret(_) => true,
-        Value::Pairs(pairs) => pairs
-            .iter()
-            .any(|(name, value)| gaggle_commands::sensitive(name, value)),
+        Value::Pairs(pairs) => pairs.iter().any(|(name, value)| gaggle_commands::sensitive(name, value)),
         _ => false,
     }
 }

@@ -26,10 +26,7 @@ fn load(toml: &str, variables: &[(&str, &str)]) -> Outcome {
 }
 
 fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
-    variables
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect()
+    variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
 fn shipped() -> String {
@@ -38,18 +35,11 @@ fn shipped() -> String {
 
 /// The shipped file with every key set.
 fn everything() -> toml::Table {
-    let is_key = |line: &str| {
-        line.split_once(" = ")
-            .is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
-    };
+    let is_key =
+        |line: &str| line.split_once(" = ").is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     let lines = shipped()
         .lines()
-        .map(|line| {
-            line.strip_prefix("# ")
-                .filter(|line| is_key(line))
-                .unwrap_or(line)
-                .to_owned()
-        })
+        .map(|line| line.strip_prefix("# ").filter(|line| is_key(line)).unwrap_or(line).to_owned())
         .collect::<Vec<_>>();
     lines.join("\n").parse().unwrap()
 }
@@ -59,9 +49,7 @@ fn every_key_is_explained_and_no_other() {
     let mut explained = Vec::new();
     for (name, value) in everything() {
         match value {
-            toml::Value::Table(table) => {
-                explained.extend(table.keys().map(|key| format!("{name}.{key}")))
-            }
+            toml::Value::Table(table) => explained.extend(table.keys().map(|key| format!("{name}.{key}"))),
             _ => explained.push(name),
         }
     }
@@ -72,10 +60,7 @@ fn every_key_is_explained_and_no_other() {
 #[test]
 fn the_shipped_file_is_the_defaults() {
     let shipped = load(&shipped(), &[]).unwrap();
-    assert_eq!(
-        format!("{shipped:?}"),
-        format!("{:?}", Config::load(None, []).unwrap())
-    );
+    assert_eq!(format!("{shipped:?}"), format!("{:?}", Config::load(None, []).unwrap()));
     assert_eq!(shipped.warnings, [""; 0]);
     assert_eq!(shipped.access.default_role, Some(Role::Member));
     assert_eq!(shipped.access.roles["console:operator"], Role::Admin);
@@ -83,10 +68,7 @@ fn the_shipped_file_is_the_defaults() {
 
 #[test]
 fn every_example_is_good() {
-    for (kind, without) in [
-        ("local", &["url", "secret_key", "workdir"] as &[_]),
-        ("attached", &["command", "env"]),
-    ] {
+    for (kind, without) in [("local", &["url", "secret_key", "workdir"] as &[_]), ("attached", &["command", "env"])] {
         let mut table = everything();
         for key in without {
             table["agent"].as_table_mut().unwrap().remove(*key);
@@ -94,11 +76,7 @@ fn every_example_is_good() {
         table["runtime"]["kind"] = kind.into();
         let config = load(&table.to_string(), &[]).unwrap();
         assert_eq!(config.warnings, [""; 0]);
-        assert_eq!(
-            format!("{:?}", config.limits),
-            format!("{:?}", Limits::default()),
-            "examples show defaults"
-        );
+        assert_eq!(format!("{:?}", config.limits), format!("{:?}", Limits::default()), "examples show defaults");
         assert_eq!(config.agent.stream_idle_timeout, Duration::from_secs(600));
         assert_eq!(config.agent.protocol, Protocol::Auto);
     }
@@ -115,10 +93,7 @@ fn each_fault_has_its_key_and_a_fix() {
     for (toml, variables, key, piece) in cases::CASES {
         let shown = faults(toml, variables);
         assert_eq!(shown.len(), 1, "{toml}: {shown:#?}");
-        assert!(
-            shown[0].starts_with(&format!("{key}: ")),
-            "{toml}: {shown:#?}"
-        );
+        assert!(shown[0].starts_with(&format!("{key}: ")), "{toml}: {shown:#?}");
         assert!(shown[0].contains(piece), "{toml}: {shown:#?}");
         assert!(!shown[0].contains("hunter2"), "{shown:#?}");
     }
@@ -128,10 +103,7 @@ fn each_fault_has_its_key_and_a_fix() {
 fn all_faults_come_at_once() {
     let toml = "dir = 'x'\n[server]\nlisten = 'here'\n[runtime]\nkind = 'attached'\n[agent]\nnam = 'x'\nprotocol = 'smtp'\n\
                 [access]\ndefault_role = 'boss'\nadmins = [1]\n[limits]\nturns = 0\nqueue = 'long'\n[discord]\ntoken = 'hunter2'";
-    let variables = [
-        ("GAGGLE_LIMITS__SHUTDOWN_GRACE", "2 weeks"),
-        ("GAGGLE_LIMITS__TRUNS", "3"),
-    ];
+    let variables = [("GAGGLE_LIMITS__SHUTDOWN_GRACE", "2 weeks"), ("GAGGLE_LIMITS__TRUNS", "3")];
     let shown = faults(toml, &variables).join("\n");
     let expected = "\
 dir: there is no such key; remove it, or use one of the sections server, runtime, agent, access, limits
@@ -152,22 +124,10 @@ access.default_role: is none of the words that it takes; use `viewer`, `member`,
 #[test]
 fn a_broken_file_tells_its_places_and_the_variables_are_still_read() {
     let toml = "[agent]\nurl = http://hunter2\n[limits]\nturns = 5\nturns = 6\nqueue = \n";
-    let faults = load(
-        toml,
-        &[
-            ("GAGGLE_LIMITS__TURNS", "0"),
-            ("GAGGLE_AGENT__URL", "http://a"),
-        ],
-    )
-    .unwrap_err();
+    let faults = load(toml, &[("GAGGLE_LIMITS__TURNS", "0"), ("GAGGLE_AGENT__URL", "http://a")]).unwrap_err();
     let shown: Vec<_> = faults.iter().map(|fault| fault.what.as_str()).collect();
     assert_eq!(faults.len(), 4, "{shown:#?}");
-    for (what, begin) in shown.iter().zip([
-        "line 2, column 7: ",
-        "line 5, column 1: ",
-        "line 6, column 9: ",
-        "GAGGLE_",
-    ]) {
+    for (what, begin) in shown.iter().zip(["line 2, column 7: ", "line 5, column 1: ", "line 6, column 9: ", "GAGGLE_"]) {
         assert!(what.starts_with(begin), "{shown:#?}");
     }
     assert!(!format!("{faults:?}").contains("hunter2"));
@@ -205,10 +165,7 @@ fn variables_win_over_the_file() {
             ("GAGGLE_ACCESS__DEFAULT_ROLE", "none"),
             ("GAGGLE_ACCESS__ADMINS", ""),
             ("GAGGLE_ACCESS__VIEWERS", "console:ann, slack:U3,"),
-            (
-                "GAGGLE_ACCESS__ROLES",
-                "console:operator=member,slack:U4=admin",
-            ),
+            ("GAGGLE_ACCESS__ROLES", "console:operator=member,slack:U4=admin"),
             ("GAGGLE_Limits__turns", "7"),
             ("GAGGLE_LIMITS__APPROVAL_TIMEOUT", "1h30m"),
             ("GAGGLE_SECRET_KEY", "hunter2"),
@@ -220,40 +177,17 @@ fn variables_win_over_the_file() {
     assert_eq!(config.runtime.kind, RuntimeKind::Attached);
     assert_eq!(config.agent.url.as_deref(), Some("https://agents.example"));
     assert_eq!(config.agent.protocol, Protocol::GooseApi);
-    assert_eq!(
-        config.agent.secret_key.as_ref().unwrap().expose_secret(),
-        "hunter2"
-    );
+    assert_eq!(config.agent.secret_key.as_ref().unwrap().expose_secret(), "hunter2");
     assert_eq!(config.agent.env, owned(&[("A", "1"), ("B", "x=y")]));
     assert_eq!(config.agent.stream_idle_timeout, Duration::from_secs(90));
     assert_eq!(config.access.default_role, None);
-    let mut roles: Vec<_> = config
-        .access
-        .roles
-        .iter()
-        .map(|(who, role)| format!("{who} {role}"))
-        .collect();
+    let mut roles: Vec<_> = config.access.roles.iter().map(|(who, role)| format!("{who} {role}")).collect();
     roles.sort();
-    assert_eq!(
-        roles,
-        [
-            "console:ann viewer",
-            "console:operator member",
-            "slack:U2 member",
-            "slack:U3 viewer",
-            "slack:U4 admin"
-        ]
-    );
+    assert_eq!(roles, ["console:ann viewer", "console:operator member", "slack:U2 member", "slack:U3 viewer", "slack:U4 admin"]);
     assert_eq!((config.limits.turns, config.limits.queue), (7, 6));
     assert_eq!(config.limits.approval_timeout, Duration::from_secs(5400));
-    assert_eq!(
-        config.secret_key.as_ref().unwrap().expose_secret(),
-        "hunter2"
-    );
-    assert_eq!(
-        config.warnings,
-        ["agent.env has no effect while `runtime.kind` is `attached`"]
-    );
+    assert_eq!(config.secret_key.as_ref().unwrap().expose_secret(), "hunter2");
+    assert_eq!(config.warnings, ["agent.env has no effect while `runtime.kind` is `attached`"]);
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
@@ -275,46 +209,31 @@ fn what_kubernetes_and_others_inject_is_none_of_ours() {
     );
     assert_eq!(config.unwrap().warnings, [""; 0]);
     let near = load("", &[("GAGGLE_RUNTIME_KIND", "attached")]).unwrap();
-    assert_eq!(
-        near.warnings,
-        ["GAGGLE_RUNTIME_KIND is not read; did you mean `GAGGLE_RUNTIME__KIND`?"]
-    );
+    assert_eq!(near.warnings, ["GAGGLE_RUNTIME_KIND is not read; did you mean `GAGGLE_RUNTIME__KIND`?"]);
     assert_eq!(near.runtime.kind, RuntimeKind::Local);
 }
 
 #[test]
 fn a_command_is_split_as_a_shell_would_or_taken_as_a_list() {
-    let command =
-        |toml: &str, variables: &[_]| load(toml, variables).unwrap().agent.command.unwrap();
+    let command = |toml: &str, variables: &[_]| load(toml, variables).unwrap().agent.command.unwrap();
     let words = ["my agent", "--say", "it's $HOME", ""];
     let text = r#"'my agent' --say "it's \$HOME" ''"#;
     assert_eq!(command("", &[("GAGGLE_AGENT__COMMAND", text)]), words);
-    assert_eq!(
-        command(&format!("[agent]\ncommand = '''{text} '''"), &[]),
-        words
-    );
-    assert_eq!(
-        command(
-            "[agent]\ncommand = ['my agent', '--say', \"it's $HOME\", '']",
-            &[]
-        ),
-        words
-    );
+    assert_eq!(command(&format!("[agent]\ncommand = '''{text} '''"), &[]), words);
+    assert_eq!(command("[agent]\ncommand = ['my agent', '--say', \"it's $HOME\", '']", &[]), words);
 }
 
 #[test]
 fn secrets_show_nowhere() {
-    let toml = "[agent]\ncommand = ['goose', '--key', 'hunter2']\nenv = { API_KEY = 'hunter2', PORT = 80 }\nsecret_key = 'hunter2'";
+    let toml =
+        "[agent]\ncommand = ['goose', '--key', 'hunter2']\nenv = { API_KEY = 'hunter2', PORT = 80 }\nsecret_key = 'hunter2'";
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("gaggle.toml");
     std::fs::write(&path, toml).unwrap();
     #[cfg(unix)]
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let config = Config::load(Some(&path), []).unwrap();
-    assert_eq!(
-        config.agent.env,
-        owned(&[("API_KEY", "hunter2"), ("PORT", "80")])
-    );
+    assert_eq!(config.agent.env, owned(&[("API_KEY", "hunter2"), ("PORT", "80")]));
     assert!(!format!("{config:?}").contains("hunter2"));
     assert_eq!(config.warnings.len(), 3, "{:#?}", config.warnings);
     assert!(config.warnings[0].contains("everybody on this machine can read `agent.env`"));
@@ -326,17 +245,8 @@ fn secrets_show_nowhere() {
 #[test]
 fn no_wrong_value_is_repeated() {
     for key in KEYS {
-        for value in [
-            "'hunter2\\nhunter2'",
-            "\"hunter2\\u0000\"",
-            "['hunter2', 1]",
-            "{ x = ['hunter2'] }",
-            "hunter2",
-        ] {
-            match load(
-                &format!("{} = {value}", key.name),
-                &[(&key.variable(), "hunter2 '\0")],
-            ) {
+        for value in ["'hunter2\\nhunter2'", "\"hunter2\\u0000\"", "['hunter2', 1]", "{ x = ['hunter2'] }", "hunter2"] {
+            match load(&format!("{} = {value}", key.name), &[(&key.variable(), "hunter2 '\0")]) {
                 Err(faults) => assert!(!format!("{faults:?}").contains("hunter2"), "{faults:?}"),
                 Ok(_) => panic!("{} takes {value} and NUL", key.name),
             }
@@ -355,24 +265,9 @@ fn durations() {
         ("2d", 172_800_000),
         (" 15 ", 15_000),
     ] {
-        assert_eq!(
-            duration(text),
-            Some(Duration::from_millis(milliseconds)),
-            "{text}"
-        );
+        assert_eq!(duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
     }
-    for text in [
-        "",
-        "s",
-        "-1s",
-        "1.5h",
-        "1m1h",
-        "1m2m",
-        "1x",
-        "1h 30m",
-        "99999999999999999999s",
-        "9999999999999999d",
-    ] {
+    for text in ["", "s", "-1s", "1.5h", "1m1h", "1m2m", "1x", "1h 30m", "99999999999999999999s", "9999999999999999d"] {
         assert_eq!(duration(text), None, "{text}");
     }
 }

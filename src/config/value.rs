@@ -33,9 +33,7 @@ impl Takes {
             (Self::Text, Toml::String(text)) => self.text(text).map(Value::Text),
             (Self::Secret, Toml::String(text)) => self.text(text).map(|t| Value::Secret(t.into())),
             (Self::Count { .. }, Toml::Integer(number)) => self.count(number),
-            (Self::Time { .. }, Toml::Integer(seconds)) => {
-                self.time(u64::try_from(seconds).ok().map(Duration::from_secs))
-            }
+            (Self::Time { .. }, Toml::Integer(seconds)) => self.time(u64::try_from(seconds).ok().map(Duration::from_secs)),
             (Self::Time { .. }, Toml::String(text)) => self.time(duration(&text)),
             (Self::List, Toml::Array(items)) => self.texts(items).map(Value::List),
             (Self::Command, Toml::String(text)) => self.command(split(&text)),
@@ -64,10 +62,7 @@ impl Takes {
 
     fn text(self, text: String) -> Result<String> {
         if text.trim().is_empty() {
-            return Err(Wrong {
-                what: "is empty".into(),
-                fix: "give it a value, or remove it".into(),
-            });
+            return Err(Wrong { what: "is empty".into(), fix: "give it a value, or remove it".into() });
         }
         match text.contains(char::is_control) {
             true => Err(self.wrong("has a control character in it")),
@@ -78,9 +73,7 @@ impl Takes {
     fn count(self, number: i64) -> Result<Value> {
         match self {
             Self::Count { least, most } if (least..=most).contains(&number) => {
-                usize::try_from(number)
-                    .map(Value::Count)
-                    .map_err(|_| self.wrong("is too large"))
+                usize::try_from(number).map(Value::Count).map_err(|_| self.wrong("is too large"))
             }
             _ => Err(self.wrong("is out of range")),
         }
@@ -89,9 +82,7 @@ impl Takes {
     fn time(self, time: Option<Duration>) -> Result<Value> {
         match (self, time) {
             (_, None) => Err(self.wrong("is no duration")),
-            (Self::Time { most }, Some(time)) if !time.is_zero() && time <= most => {
-                Ok(Value::Time(time))
-            }
+            (Self::Time { most }, Some(time)) if !time.is_zero() && time <= most => Ok(Value::Time(time)),
             _ => Err(self.wrong("is out of range")),
         }
     }
@@ -111,9 +102,7 @@ impl Takes {
         match words.first() {
             None => Err(self.wrong("is empty")),
             Some(program) if program.trim().is_empty() => Err(self.wrong("names no program")),
-            Some(_) if words.iter().any(|word| word.contains('\0')) => {
-                Err(self.wrong("has a NUL character in it"))
-            }
+            Some(_) if words.iter().any(|word| word.contains('\0')) => Err(self.wrong("has a NUL character in it")),
             Some(_) => Ok(Value::List(words)),
         }
     }
@@ -123,29 +112,16 @@ impl Takes {
             Some((name, value)) => Ok((name.trim().to_owned(), value.to_owned())),
             None => Err(self.wrong(format!("has no `=` in entry {}", place + 1))),
         };
-        items
-            .into_iter()
-            .enumerate()
-            .map(pair)
-            .collect::<Result<_>>()
-            .map(Value::Pairs)
+        items.into_iter().enumerate().map(pair).collect::<Result<_>>().map(Value::Pairs)
     }
 
     fn table(self, table: toml::Table) -> Result<Value> {
         let pair = |(name, value): (String, Toml)| match value {
             Toml::String(text) => Ok((name, text)),
             Toml::Integer(_) | Toml::Boolean(_) => Ok((name, value.to_string())),
-            other => Err(self.wrong(format!(
-                "has {} as `{}`",
-                shape(&other),
-                name.escape_debug()
-            ))),
+            other => Err(self.wrong(format!("has {} as `{}`", shape(&other), name.escape_debug()))),
         };
-        table
-            .into_iter()
-            .map(pair)
-            .collect::<Result<_>>()
-            .map(Value::Pairs)
+        table.into_iter().map(pair).collect::<Result<_>>().map(Value::Pairs)
     }
 
     fn wrong(self, what: impl Into<String>) -> Wrong {
@@ -156,22 +132,11 @@ impl Takes {
                 "give it a duration above 0 and up to {}, as \"90s\", \"10m\", \"1h30m\", \"500ms\" or whole seconds",
                 shown(most)
             ),
-            Self::List => {
-                "give it a list of texts, as [\"a\", \"b\"], or a,b in a variable".to_owned()
-            }
-            Self::Pairs => {
-                "give it a table of texts, as { A = \"1\" }, or [\"A=1\"], or A=1,B=2 in a variable"
-                    .to_owned()
-            }
-            Self::Command => {
-                "give it a program with its arguments, as \"goose acp\" or [\"goose\", \"acp\"]"
-                    .to_owned()
-            }
+            Self::List => "give it a list of texts, as [\"a\", \"b\"], or a,b in a variable".to_owned(),
+            Self::Pairs => "give it a table of texts, as { A = \"1\" }, or [\"A=1\"], or A=1,B=2 in a variable".to_owned(),
+            Self::Command => "give it a program with its arguments, as \"goose acp\" or [\"goose\", \"acp\"]".to_owned(),
         };
-        Wrong {
-            what: what.into(),
-            fix,
-        }
+        Wrong { what: what.into(), fix }
     }
 }
 
@@ -188,11 +153,7 @@ fn shape(value: &Toml) -> &'static str {
 }
 
 fn commas(text: &str) -> Vec<String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .map(str::to_owned)
-        .collect()
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 /// As a shell would split it, without anything else that a shell does.
@@ -202,24 +163,15 @@ fn split(text: &str) -> Option<Vec<String>> {
 
 /// Units from the largest to the smallest, each at most once; digits alone are seconds.
 pub fn duration(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, u64); 5] = [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1000),
-        ("ms", 1),
-    ];
+    const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
     let mut rest = text.trim();
     if rest.bytes().all(|byte| byte.is_ascii_digit()) {
         return rest.parse().ok().map(Duration::from_secs);
     }
     let (mut total, mut units) = (0_u64, UNITS.iter());
     while !rest.is_empty() {
-        let (number, after) =
-            rest.split_at(rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len());
-        let letters = after
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(after.len());
+        let (number, after) = rest.split_at(rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len());
+        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at(letters);
         let (_, milliseconds) = units.find(|(name, _)| *name == unit)?;
         total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*milliseconds)?)?;

@@ -57,7 +57,8 @@ impl Engine {
             });
         }
         let (ended, end) = oneshot::channel();
-        let pending = Pending { form: form.clone(), command: call.command, person: call.caller.person, origin: origin.clone(), ended };
+        let pending =
+            Pending { form: form.clone(), command: call.command, person: call.caller.person, origin: origin.clone(), ended };
         let id = self.0.forms.with(|open| {
             if open.pending.len() >= OPEN {
                 return None;
@@ -131,9 +132,10 @@ impl Engine {
 
     /// No form can be filled in on this surface any longer.
     pub async fn cancel_forms(&self, surface: &str) {
-        let ids: Vec<FormId> = self.0.forms.with(|o| {
-            o.pending.iter().filter(|(_, p)| p.origin.actor.surface == surface).map(|(id, _)| id.clone()).collect()
-        });
+        let ids: Vec<FormId> = self
+            .0
+            .forms
+            .with(|o| o.pending.iter().filter(|(_, p)| p.origin.actor.surface == surface).map(|(id, _)| id.clone()).collect());
         for id in ids {
             self.drop_form(&id, "The input ended before the form was answered; nothing was done.").await;
         }
@@ -153,9 +155,12 @@ fn check(form: &Form, values: &Values) -> Result<()> {
             return refused(format!("The field `{}` is needed. The form is still open.", field.name));
         }
         if !field.options.is_empty() && !value.is_empty() && !field.options.iter().any(|o| o == value) {
-            return refused(format!("The field `{}` takes one of {}. The form is still open.", field.name, field.options.join(", ")));
+            return refused(format!(
+                "The field `{}` takes one of {}. The form is still open.",
+                field.name,
+                field.options.join(", ")
+            ));
         }
     }
     Ok(())
 }
-

@@ -74,7 +74,11 @@ async fn list(context: &Context, call: &Authorized, all: bool) -> Result<Reply> 
     let mut data = Vec::new();
     for project in &projects {
         let facts = show::project_data(context, project).await?;
-        let name = if project.owner == call.caller.person { project.name.clone() } else { format!("{}/{}", project.owner.short(), project.name) };
+        let name = if project.owner == call.caller.person {
+            project.name.clone()
+        } else {
+            format!("{}/{}", project.owner.short(), project.name)
+        };
         rows.push(format!("| {name} | {} | {} | {} |", project.status.as_str(), facts["sessions"], show::ago(project.used)));
         data.push(facts);
     }
@@ -92,14 +96,31 @@ async fn show(context: &Context, project: &Project) -> Result<Reply> {
         Value::String(text) => lines.push(format!("{label}: {text}")),
         Value::Array(all) if all.is_empty() => {}
         Value::Array(all) => {
-            let names: Vec<String> = all.iter().map(|v| v.as_str().map_or_else(|| format!("{} ({})", v["user"].as_str().unwrap_or("?"), v["role"].as_str().unwrap_or("?")), str::to_owned)).collect();
+            let names: Vec<String> = all
+                .iter()
+                .map(|v| {
+                    v.as_str().map_or_else(
+                        || format!("{} ({})", v["user"].as_str().unwrap_or("?"), v["role"].as_str().unwrap_or("?")),
+                        str::to_owned,
+                    )
+                })
+                .collect();
             lines.push(format!("{label}: {}", names.join(", ")));
         }
         other => lines.push(format!("{label}: {other}")),
     };
     for (label, key) in [
-        ("Owner", "owner"), ("Endpoint", "endpoint"), ("Sessions", "sessions"), ("Repository", "repo"), ("CPU", "cpu"), ("Memory", "memory"),
-        ("Provider", "provider"), ("Model", "model"), ("Mode", "mode"), ("Environment", "env"), ("Shared with", "shared_with"),
+        ("Owner", "owner"),
+        ("Endpoint", "endpoint"),
+        ("Sessions", "sessions"),
+        ("Repository", "repo"),
+        ("CPU", "cpu"),
+        ("Memory", "memory"),
+        ("Provider", "provider"),
+        ("Model", "model"),
+        ("Mode", "mode"),
+        ("Environment", "env"),
+        ("Shared with", "shared_with"),
     ] {
         fact(label, &facts[key]);
     }
@@ -114,7 +135,8 @@ async fn rename(context: &Context, project: &Project, name: &str) -> Result<Repl
         Ok(())
     })
     .await?;
-    Ok(Reply::ok(format!("The project `{}` is now called `{name}`.", project.name)).with("projects", [show::project_data(context, &changed).await?]))
+    Ok(Reply::ok(format!("The project `{}` is now called `{name}`.", project.name))
+        .with("projects", [show::project_data(context, &changed).await?]))
 }
 
 /// A person as somebody on the same surface calls them.
@@ -159,7 +181,11 @@ async fn unshare(context: &Context, call: &Authorized, user: &str) -> Result<Rep
         .with("projects", [show::project_data(context, &changed).await?]))
 }
 
-async fn change(context: &Context, project: &Project, change: impl FnOnce(&mut Project) -> Result<()> + Send + 'static) -> Result<Project> {
+async fn change(
+    context: &Context,
+    project: &Project,
+    change: impl FnOnce(&mut Project) -> Result<()> + Send + 'static,
+) -> Result<Project> {
     match context.work.store().change_project(&project.id, change).await? {
         Some(changed) => Ok(changed),
         None => refused("The project was deleted in the meantime."),
@@ -175,19 +201,25 @@ async fn activate(context: &Context, call: &Authorized) -> Result<Reply> {
 
 /// Says that a project runs, with where.
 async fn running(context: &Context, id: &ProjectId, what: &str) -> Result<Reply> {
-    let Some(project) = context.work.store().project(id).await? else { return refused("The project was deleted in the meantime.") };
+    let Some(project) = context.work.store().project(id).await? else {
+        return refused("The project was deleted in the meantime.");
+    };
     let facts = show::project_data(context, &project).await?;
     let endpoint = facts["endpoint"].as_str().map(|e| format!(" at {e}")).unwrap_or_default();
-    Ok(Reply::ok(format!("The project `{}` {what}{endpoint}. Ask it something: `/ask {0} MESSAGE`.", project.name)).with("projects", [facts]))
+    Ok(Reply::ok(format!("The project `{}` {what}{endpoint}. Ask it something: `/ask {0} MESSAGE`.", project.name))
+        .with("projects", [facts]))
 }
 
 async fn deactivate(context: &Context, call: &Authorized) -> Result<Reply> {
     let id = &call.project()?.id;
     let already = call.project()?.status == Status::Inactive;
     context.work.deactivate(id, &call.caller.origin).await?;
-    let Some(project) = context.work.store().project(id).await? else { return refused("The project was deleted in the meantime.") };
+    let Some(project) = context.work.store().project(id).await? else {
+        return refused("The project was deleted in the meantime.");
+    };
     let what = if already { "is inactive already" } else { "is inactive now; its files and sessions stay" };
-    Ok(Reply::ok(format!("The project `{}` {what}.", project.name)).with("projects", [show::project_data(context, &project).await?]))
+    Ok(Reply::ok(format!("The project `{}` {what}.", project.name))
+        .with("projects", [show::project_data(context, &project).await?]))
 }
 
 pub fn delete_question(project: &Project, keep_files: bool) -> String {
@@ -264,6 +296,7 @@ fn new_id() -> Result<ProjectId> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = [0; 10];
     getrandom::fill(&mut bytes).map_err(|e| Error::Broken(anyhow::anyhow!("no randomness: {e}")))?;
-    let id = bytes.iter().enumerate().map(|(at, b)| char::from(LETTERS[usize::from(*b) % if at == 0 { 24 } else { 32 }])).collect();
+    let id =
+        bytes.iter().enumerate().map(|(at, b)| char::from(LETTERS[usize::from(*b) % if at == 0 { 24 } else { 32 }])).collect();
     Ok(ProjectId(id))
 }

@@ -30,7 +30,12 @@ pub fn checked(context: &Context, mut before: Settings, wanted: &ProjectSettings
 }
 
 pub async fn update(
-    context: &Context, project: &Project, wanted: &ProjectSettings, model: Option<&str>, provider: Option<&str>, mode: Option<Mode>,
+    context: &Context,
+    project: &Project,
+    wanted: &ProjectSettings,
+    model: Option<&str>,
+    provider: Option<&str>,
+    mode: Option<Mode>,
 ) -> Result<Reply> {
     let mut settings = checked(context, project.settings.clone(), wanted)?;
     if model.is_some() || provider.is_some() || mode.is_some() {
@@ -49,7 +54,8 @@ pub async fn update(
         .await?;
     let Some(changed) = changed else { return refused("The project was deleted in the meantime.") };
     let when = when(context, &changed).await;
-    Ok(Reply::ok(format!("Changed the project `{}`. {when}", changed.name)).with("projects", [show::project_data(context, &changed).await?]))
+    Ok(Reply::ok(format!("Changed the project `{}`. {when}", changed.name))
+        .with("projects", [show::project_data(context, &changed).await?]))
 }
 
 /// When a change reaches the agent.

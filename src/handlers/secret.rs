@@ -14,7 +14,8 @@ use crate::store::Scope;
 const MAX: usize = 64 * 1024;
 
 pub fn value_form(key: &str, whose: &str) -> Form {
-    let field = Field { name: "value".into(), label: format!("Value of {key}"), secret: true, required: true, options: Vec::new() };
+    let field =
+        Field { name: "value".into(), label: format!("Value of {key}"), secret: true, required: true, options: Vec::new() };
     Form { id: FormId(String::new()), title: format!("Set the secret `{key}` for {whose}."), confirm: false, fields: vec![field] }
 }
 
@@ -42,7 +43,9 @@ pub async fn of_project(context: &Context, call: &Authorized, command: &ProjectS
             let when = project_settings::when(context, project).await;
             Ok(Reply::ok(format!("Set `{}` for the project `{}`. {when}", key.0, project.name)))
         }
-        ProjectSecretCommand::List { .. } => list(context, &scope, &format!("The project `{}` has no secrets of its own.", project.name)).await,
+        ProjectSecretCommand::List { .. } => {
+            list(context, &scope, &format!("The project `{}` has no secrets of its own.", project.name)).await
+        }
         ProjectSecretCommand::Unset { key, .. } => {
             unset(context, &scope, &key.0).await?;
             let when = project_settings::when(context, project).await;
@@ -78,5 +81,6 @@ async fn list(context: &Context, scope: &Scope, none: &str) -> Result<Reply> {
         return Ok(Reply::ok(none).with("secrets", names));
     }
     let lines: Vec<String> = names.iter().map(|n| format!("- `{n}`")).collect();
-    Ok(Reply::ok(format!("{}; values are never shown:\n{}", show::count(names.len(), "secret"), lines.join("\n"))).with("secrets", names))
+    Ok(Reply::ok(format!("{}; values are never shown:\n{}", show::count(names.len(), "secret"), lines.join("\n")))
+        .with("secrets", names))
 }

@@ -30,7 +30,8 @@ async fn list(context: &Context, call: &Authorized) -> Result<Reply> {
     let sessions = context.work.store().sessions_of(&project.id, LISTED).await?;
     let data: Vec<_> = sessions.iter().map(|s| show::session_data(&s.session, project, s.turns)).collect();
     if sessions.is_empty() {
-        return Ok(Reply::ok(format!("The project `{}` has no sessions yet. Start one with `/ask {0} MESSAGE`.", project.name)).with("sessions", data));
+        return Ok(Reply::ok(format!("The project `{}` has no sessions yet. Start one with `/ask {0} MESSAGE`.", project.name))
+            .with("sessions", data));
     }
     let mut rows = vec!["| Session | Thread | Title | Turns | Last used |".to_owned(), "|---|---|---|---|---|".to_owned()];
     for found in &sessions {
@@ -123,5 +124,6 @@ async fn rename(context: &Context, call: &Authorized, title: &str) -> Result<Rep
         .await?;
     let Some(changed) = changed else { return refused("The session was deleted in the meantime.") };
     let turns = context.work.store().turns_of(session.id).await?.len();
-    Ok(Reply::ok(format!("Session `{}` is now called “{title}”.", session.id)).with("sessions", [show::session_data(&changed, project, turns)]))
+    Ok(Reply::ok(format!("Session `{}` is now called “{title}”.", session.id))
+        .with("sessions", [show::session_data(&changed, project, turns)]))
 }

@@ -104,7 +104,13 @@ pub fn approval_data(approval: &Approval, session: &Session, project: &Project) 
 
 /// A session as Markdown, whole.
 pub fn transcript(session: &Session, project: &Project, turns: &[Turn]) -> String {
-    let mut text = format!("# {}\n\nSession `{}` of project `{}`, {}.\n", session.title, session.id, project.name, count(turns.len(), "turn"));
+    let mut text = format!(
+        "# {}\n\nSession `{}` of project `{}`, {}.\n",
+        session.title,
+        session.id,
+        project.name,
+        count(turns.len(), "turn")
+    );
     for turn in turns {
         text.push_str(&format!("\n## {} ({})\n\n", turn.message.author.short(), turn.created.strftime("%Y-%m-%d %H:%M UTC")));
         for line in turn.message.text.lines() {

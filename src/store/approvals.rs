@@ -52,7 +52,11 @@ impl Store {
 
     /// Decides an approval. `Err` holds it as it was decided before.
     pub async fn decide(
-        &self, id: ApprovalId, state: ApprovalState, by: Option<String>, reason: Option<String>,
+        &self,
+        id: ApprovalId,
+        state: ApprovalState,
+        by: Option<String>,
+        reason: Option<String>,
     ) -> Result<Option<std::result::Result<Approval, Approval>>> {
         self.write(move |tx| {
             let Some(mut approval) = tx.fetch(&APPROVALS, &id)? else { return Ok(None) };

@@ -33,7 +33,9 @@ fn copy(db: &Database, to: &Path) -> Result<u64> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(to).map_err(|e| {
         Error::Refused(match e.kind() {
-            std::io::ErrorKind::AlreadyExists => format!("{} exists. A backup overwrites nothing: choose another name.", to.display()),
+            std::io::ErrorKind::AlreadyExists => {
+                format!("{} exists. A backup overwrites nothing: choose another name.", to.display())
+            }
             _ => format!("{} cannot be written ({e}). Choose another place.", to.display()),
         })
     })?;

@@ -36,7 +36,11 @@ impl Cipher {
         let (key, source) = match given {
             Some(text) => (
                 parse(text.expose_secret()).ok_or_else(|| {
-                    OpenError::new(Path::new("GAGGLE_SECRET_KEY"), "it is no base64 of 32 bytes", "make one with `openssl rand -base64 32`")
+                    OpenError::new(
+                        Path::new("GAGGLE_SECRET_KEY"),
+                        "it is no base64 of 32 bytes",
+                        "make one with `openssl rand -base64 32`",
+                    )
                 })?,
                 KeySource::Environment,
             ),
@@ -52,7 +56,11 @@ impl Cipher {
         let fault = |e: std::io::Error| OpenError::new(path, format!("the key cannot be used ({e})"), "mend its permissions");
         match std::fs::read_to_string(path) {
             Ok(text) => parse(&text).ok_or_else(|| {
-                OpenError::new(path, "it is no base64 of 32 bytes", "bring back the file; without it the stored secrets cannot be read")
+                OpenError::new(
+                    path,
+                    "it is no base64 of 32 bytes",
+                    "bring back the file; without it the stored secrets cannot be read",
+                )
             }),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 let mut key = [0; 32];

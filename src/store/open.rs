@@ -37,10 +37,12 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {}
 
 pub fn database(dir: &Path) -> Result<Database, OpenError> {
-    make_private(dir).map_err(|e| OpenError::new(dir, format!("the folder cannot be used ({e})"), "choose another `data_dir`"))?;
+    make_private(dir)
+        .map_err(|e| OpenError::new(dir, format!("the folder cannot be used ({e})"), "choose another `data_dir`"))?;
     let path = dir.join(DATABASE);
     let db = builder().create(&path).map_err(|e| explain(&path, &e))?;
-    restrict(&path).map_err(|e| OpenError::new(&path, format!("its permissions cannot be set ({e})"), "choose another `data_dir`"))?;
+    restrict(&path)
+        .map_err(|e| OpenError::new(&path, format!("its permissions cannot be set ({e})"), "choose another `data_dir`"))?;
     migrate(&db, &path)?;
     Ok(db)
 }
@@ -95,7 +97,8 @@ pub fn explain(path: &Path, error: &DatabaseError) -> OpenError {
 /// Brings an older store up to [`SCHEMA`] in one transaction.
 pub fn migrate(db: &Database, path: &Path) -> Result<(), OpenError> {
     use redb::ReadableDatabase as _;
-    let failed = |e: String| OpenError::new(path, format!("the store cannot be read ({e}); nothing was changed"), "bring back a backup");
+    let failed =
+        |e: String| OpenError::new(path, format!("the store cannot be read ({e}); nothing was changed"), "bring back a backup");
     let key = "schema_version".to_owned();
     let read = db.begin_read().map_err(|e| failed(e.to_string()))?;
     let found = read.fetch(&META, &key).map_err(|e| failed(cause(&e)))?;

@@ -15,7 +15,10 @@ impl Store {
         self.write(move |tx| {
             let name = (project.owner.clone(), project.name.clone());
             if tx.fetch(&PROJECT_NAMES, &name)?.is_some() {
-                return refused(format!("You already have a project `{}`. Choose another name, or look at it with `/project show {0}`.", project.name));
+                return refused(format!(
+                    "You already have a project `{}`. Choose another name, or look at it with `/project show {0}`.",
+                    project.name
+                ));
             }
             table::put(tx, &PROJECT_NAMES, &name, &project.id)?;
             table::put(tx, &PROJECTS, &project.id, &project)?;
@@ -31,7 +34,9 @@ impl Store {
 
     /// Changes a project as it is at that moment. `None`: it is gone. A refusal of `change` leaves it as it was.
     pub async fn change_project(
-        &self, id: &ProjectId, change: impl FnOnce(&mut Project) -> Result<()> + Send + 'static,
+        &self,
+        id: &ProjectId,
+        change: impl FnOnce(&mut Project) -> Result<()> + Send + 'static,
     ) -> Result<Option<Project>> {
         let id = id.clone();
         self.write(move |tx| {
@@ -44,7 +49,10 @@ impl Store {
             if (&after.owner, &after.name) != (&before.owner, &before.name) {
                 let name = (after.owner.clone(), after.name.clone());
                 if tx.fetch(&PROJECT_NAMES, &name)?.is_some() {
-                    return refused(format!("There already is a project `{}` of the same owner. Choose another name.", after.name));
+                    return refused(format!(
+                        "There already is a project `{}` of the same owner. Choose another name.",
+                        after.name
+                    ));
                 }
                 table::remove(tx, &PROJECT_NAMES, &(before.owner.clone(), before.name.clone()))?;
                 table::put(tx, &PROJECT_NAMES, &name, &id)?;

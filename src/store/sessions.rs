@@ -6,7 +6,8 @@ use redb::WriteTransaction;
 
 use super::Store;
 use super::table::{
-    self, APPROVALS, CURRENT, OPEN_APPROVALS, OPEN_TURNS, PROJECT_SESSIONS, Read as _, SESSION_TURNS, SESSIONS, THREADS, TURN_TEXT, TURNS,
+    self, APPROVALS, CURRENT, OPEN_APPROVALS, OPEN_TURNS, PROJECT_SESSIONS, Read as _, SESSION_TURNS, SESSIONS, THREADS,
+    TURN_TEXT, TURNS,
 };
 use crate::error::Result;
 use crate::model::{ConversationId, Message, Origin, ProjectId, Session, SessionId, Thread, Timestamp, Turn};
@@ -29,7 +30,14 @@ pub struct SessionSummary {
 
 impl Store {
     /// Opens a session with its first message, in one step: there is never one without the other.
-    pub async fn open_session(&self, project: &ProjectId, title: String, place: Place, origin: Origin, message: Message) -> Result<(Session, Turn)> {
+    pub async fn open_session(
+        &self,
+        project: &ProjectId,
+        title: String,
+        place: Place,
+        origin: Origin,
+        message: Message,
+    ) -> Result<(Session, Turn)> {
         let project = project.clone();
         self.write(move |tx| {
             super::projects::gone(tx, &project)?;
@@ -61,7 +69,11 @@ impl Store {
         self.read(move |tx| tx.fetch(&SESSIONS, &id)).await
     }
 
-    pub async fn change_session(&self, id: SessionId, change: impl FnOnce(&mut Session) + Send + 'static) -> Result<Option<Session>> {
+    pub async fn change_session(
+        &self,
+        id: SessionId,
+        change: impl FnOnce(&mut Session) + Send + 'static,
+    ) -> Result<Option<Session>> {
         self.write(move |tx| {
             let Some(mut session) = tx.fetch(&SESSIONS, &id)? else { return Ok(None) };
             change(&mut session);

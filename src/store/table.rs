@@ -10,7 +10,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::audit::AuditEntry;
 use super::broken;
 use crate::error::{Error, Result};
-use crate::model::{Approval, ApprovalId, ConversationId, PersonId, Project, ProjectId, Session, SessionId, Thread, Turn, TurnId};
+use crate::model::{
+    Approval, ApprovalId, ConversationId, PersonId, Project, ProjectId, Session, SessionId, Thread, Turn, TurnId,
+};
 
 /// The layout of a value, before its JSON.
 const VALUE_VERSION: u8 = 1;
@@ -54,9 +56,25 @@ pub const AUDIT: Table<u64, AuditEntry> = Table::new("audit");
 
 /// Every table, for the backup and so that a reader finds each one there.
 pub const ALL: [&str; 19] = [
-    META.name, NOTES.name, IDENTITIES.name, PROJECTS.name, PROJECT_NAMES.name, GRANTS.name, SESSIONS.name, PROJECT_SESSIONS.name,
-    THREADS.name, CURRENT.name, TURNS.name, OPEN_TURNS.name, SESSION_TURNS.name, TURN_TEXT.name, APPROVALS.name,
-    OPEN_APPROVALS.name, SECRETS.name, CONNECTIONS.name, AUDIT.name,
+    META.name,
+    NOTES.name,
+    IDENTITIES.name,
+    PROJECTS.name,
+    PROJECT_NAMES.name,
+    GRANTS.name,
+    SESSIONS.name,
+    PROJECT_SESSIONS.name,
+    THREADS.name,
+    CURRENT.name,
+    TURNS.name,
+    OPEN_TURNS.name,
+    SESSION_TURNS.name,
+    TURN_TEXT.name,
+    APPROVALS.name,
+    OPEN_APPROVALS.name,
+    SECRETS.name,
+    CONNECTIONS.name,
+    AUDIT.name,
 ];
 
 pub fn raw(name: &'static str) -> Raw {
@@ -146,9 +164,9 @@ pub fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
 
 pub fn decode<V: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<V> {
     match bytes.split_first() {
-        Some((&VALUE_VERSION, json)) => {
-            serde_json::from_slice(json).with_context(|| format!("a value of table {table} does not parse")).map_err(Error::Broken)
-        }
+        Some((&VALUE_VERSION, json)) => serde_json::from_slice(json)
+            .with_context(|| format!("a value of table {table} does not parse"))
+            .map_err(Error::Broken),
         _ => Err(Error::Broken(anyhow::anyhow!("a value of table {table} has an unknown version"))),
     }
 }
@@ -159,7 +177,11 @@ pub trait Read {
 
     /// Visits the entries whose key begins with `prefix`, in order or backwards, until told to stop.
     fn visit<K: Key, V: DeserializeOwned>(
-        &self, table: &Table<K, V>, prefix: &[u8], backwards: bool, visit: impl FnMut(K, V) -> ControlFlow<()>,
+        &self,
+        table: &Table<K, V>,
+        prefix: &[u8],
+        backwards: bool,
+        visit: impl FnMut(K, V) -> ControlFlow<()>,
     ) -> Result<()>;
 
     fn scan<K: Key, V: DeserializeOwned>(&self, table: &Table<K, V>, prefix: &[u8]) -> Result<Vec<(K, V)>> {
@@ -182,7 +204,11 @@ macro_rules! read {
             }
 
             fn visit<K: Key, V: DeserializeOwned>(
-                &self, table: &Table<K, V>, prefix: &[u8], backwards: bool, mut visit: impl FnMut(K, V) -> ControlFlow<()>,
+                &self,
+                table: &Table<K, V>,
+                prefix: &[u8],
+                backwards: bool,
+                mut visit: impl FnMut(K, V) -> ControlFlow<()>,
             ) -> Result<()> {
                 let Some(open) = $open(self, table.raw())? else { return Ok(()) };
                 let end = after(prefix);

@@ -91,4 +91,3 @@ fn commit(db: &Database, batch: Vec<Job>) {
         tell(failure.as_ref());
     }
 }
-

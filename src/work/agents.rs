@@ -65,7 +65,9 @@ impl Work {
             return Ok(connected.agent.clone());
         }
         let Some(endpoint) = self.0.runtime.endpoint(id).await else {
-            return Err(Failure::Interrupted("The project's agent is not running. Start it with `/project activate` and ask again.".into()));
+            return Err(Failure::Interrupted(
+                "The project's agent is not running. Start it with `/project activate` and ask again.".into(),
+            ));
         };
         let broken = |e: crate::error::Error| Failure::Failed(e.told().to_string());
         let earlier = self.0.store.connection(id).await.map_err(broken)?;

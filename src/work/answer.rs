@@ -14,8 +14,8 @@ use super::turns::Job;
 use crate::agent::{Agent, AgentEvent, Failure, Run};
 use crate::error::{Error, Result};
 use crate::model::{
-    Answer, ApprovalId, ApprovalState, Content, Project, PromptRef, Session, Status, Timestamp, ToolLine, ToolState, Turn, TurnState,
-    Usage, clip,
+    Answer, ApprovalId, ApprovalState, Content, Project, PromptRef, Session, Status, Timestamp, ToolLine, ToolState, Turn,
+    TurnState, Usage, clip,
 };
 
 const LOST: &str = "Gaggle ended in the middle of this answer. Ask again with `/session retry`.";
@@ -262,7 +262,10 @@ impl Work {
             AgentEvent::Notice(note) => live.change(|t| t.notes.push(note)),
             AgentEvent::Done { cancelled: true, .. } if reading.job.cancel.is_cancelled() => return Some(End::stopped()),
             AgentEvent::Done { cancelled: true, .. } => {
-                return Some(End::new(TurnState::Interrupted, "The agent stopped this answer by itself. Ask again with `/session retry`."));
+                return Some(End::new(
+                    TurnState::Interrupted,
+                    "The agent stopped this answer by itself. Ask again with `/session retry`.",
+                ));
             }
             AgentEvent::Done { usage, .. } => return Some(self.whole(reading, usage).await),
             AgentEvent::Failed(failure) => return Some(failure.into()),
@@ -290,7 +293,10 @@ impl Work {
     /// Hands the text that came since to the store, without waiting for it.
     fn keep(&self, reading: &mut Reading<'_>) {
         let from = reading.kept;
-        let Some((id, piece)) = reading.job.live.read(|t| (t.text.len() > from).then(|| (t.id, t.text[from..].to_owned()))) else { return };
+        let Some((id, piece)) = reading.job.live.read(|t| (t.text.len() > from).then(|| (t.id, t.text[from..].to_owned())))
+        else {
+            return;
+        };
         reading.kept += piece.len();
         let work = self.clone();
         self.spawn(async move {
@@ -299,18 +305,25 @@ impl Work {
     }
 
     async fn pass_on(&self, reading: &Reading<'_>, id: ApprovalId, answer: Answer) {
-        let Some(request) = reading.job.live.read(|t| t.approvals.iter().find(|a| a.id == id).map(|a| a.request.clone())) else { return };
+        let Some(request) = reading.job.live.read(|t| t.approvals.iter().find(|a| a.id == id).map(|a| a.request.clone())) else {
+            return;
+        };
         if let Err(error) = reading.agent.answer(&reading.prompt.session, &request, answer).await {
             tracing::warn!(%error, approval = %id, "an answer did not reach the agent");
         }
     }
 
     async fn void_approvals(&self, reading: &Reading<'_>) {
-        let open: Vec<_> = reading.job.live.read(|t| {
-            t.approvals.iter().filter(|a| a.state == ApprovalState::Open).map(|a| (a.id, a.request.clone())).collect()
-        });
+        let open: Vec<_> = reading
+            .job
+            .live
+            .read(|t| t.approvals.iter().filter(|a| a.state == ApprovalState::Open).map(|a| (a.id, a.request.clone())).collect());
         for (id, request) in open {
-            let _ = self.store().decide(id, ApprovalState::Void, None, Some("the turn was stopped".into())).await.map_err(Error::told);
+            let _ = self
+                .store()
+                .decide(id, ApprovalState::Void, None, Some("the turn was stopped".into()))
+                .await
+                .map_err(Error::told);
             let _ = reading.agent.answer(&reading.prompt.session, &request, Answer::Cancelled).await;
         }
     }

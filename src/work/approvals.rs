@@ -8,7 +8,12 @@ use crate::model::{Answer, Approval, ApprovalId, ApprovalState, Timestamp, TurnS
 
 impl Work {
     pub(super) async fn want_approval(
-        &self, job: &Job, request: String, tool: String, title: String, arguments: serde_json::Value,
+        &self,
+        job: &Job,
+        request: String,
+        tool: String,
+        title: String,
+        arguments: serde_json::Value,
     ) -> Result<()> {
         let now = Timestamp::now();
         let (turn, origin) = job.live.read(|t| (t.id, t.origin.clone()));
@@ -91,7 +96,12 @@ impl Work {
     }
 
     async fn close_approval(
-        &self, id: ApprovalId, state: ApprovalState, answer: Answer, by: Option<String>, reason: Option<String>,
+        &self,
+        id: ApprovalId,
+        state: ApprovalState,
+        answer: Answer,
+        by: Option<String>,
+        reason: Option<String>,
     ) -> Result<Approval> {
         let approval = match self.store().decide(id, state, by, reason).await? {
             Some(Ok(approval)) => approval,

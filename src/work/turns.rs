@@ -9,8 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::Work;
 use crate::chat::LiveTurn;
 use crate::error::{Error, Result, refused};
+use crate::model::{
+    Answer, ApprovalId, Message, Origin, PersonId, Project, ProjectId, Session, SessionId, Turn, TurnId, TurnState,
+};
 use crate::store::Place;
-use crate::model::{Answer, ApprovalId, Message, Origin, PersonId, Project, ProjectId, Session, SessionId, Turn, TurnId, TurnState};
 
 pub struct Turns {
     state: Mutex<State>,
@@ -107,7 +109,9 @@ impl Work {
             free
         });
         if !place {
-            return refused(format!("{most} messages are waiting in this thread already. Wait for an answer, or stop it with `/session stop`."));
+            return refused(format!(
+                "{most} messages are waiting in this thread already. Wait for an answer, or stop it with `/session stop`."
+            ));
         }
         let kept = self.0.store.create_turn(session, origin, Message { author: person.clone(), text }).await;
         self.0.turns.with(|s| {
@@ -134,7 +138,8 @@ impl Work {
     /// Shows a kept turn and has it answered when its time comes.
     pub(super) fn enqueue(&self, mut turn: Turn) -> TurnTicket {
         let (id, session, project) = (turn.id, turn.session, turn.project.clone());
-        let behind = self.0.turns.with(|s| s.queues.get(&session).map_or(0, |q| q.waiting.len() + usize::from(q.running.is_some())));
+        let behind =
+            self.0.turns.with(|s| s.queues.get(&session).map_or(0, |q| q.waiting.len() + usize::from(q.running.is_some())));
         if behind > 0 {
             turn.reason = Some(match behind {
                 1 => "waiting for the answer before it".to_owned(),
@@ -219,7 +224,8 @@ impl Work {
             s.people.entry(person).or_insert_with(|| Arc::new(Semaphore::new(most))).clone()
         });
         let own = acquire(own, job, || format!("waiting: you have {most} answers under way already")).await?;
-        let all = acquire(self.0.turns.places.clone(), job, || "waiting: Gaggle is answering as much as it may at once".into()).await?;
+        let all =
+            acquire(self.0.turns.places.clone(), job, || "waiting: Gaggle is answering as much as it may at once".into()).await?;
         Some((own, all))
     }
 

@@ -163,7 +163,8 @@ async fn status_and_audit() {
     t.say("/project create third").await.ok();
     let audit = t.say("/audit").await.ok().data("audit");
     let what: Vec<&str> = audit.as_array().unwrap().iter().rev().map(|e| e["what"].as_str().unwrap()).collect();
-    let expected = ["/project create demo", "/ask demo", "/status", "/status", "/project show demo", "/", "/audit", "/project create other"];
+    let expected =
+        ["/project create demo", "/ask demo", "/status", "/status", "/project show demo", "/", "/audit", "/project create other"];
     assert_eq!(what[..8], expected, "{what:?}");
     t.done().await;
 }

@@ -32,7 +32,8 @@ impl Random {
 #[tokio::test]
 async fn at_random_moments() {
     let seed = std::env::var("GAGGLE_TEST_SEED").ok().and_then(|s| s.parse().ok());
-    let seed = seed.unwrap_or_else(|| std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64 | 1);
+    let seed =
+        seed.unwrap_or_else(|| std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64 | 1);
     eprintln!("GAGGLE_TEST_SEED={seed}");
     let mut random = Random(seed);
     let mut t = Tester::start().await;
@@ -59,7 +60,14 @@ async fn at_random_moments() {
                 6 => place.begin(&format!("/ask {project} use the tool and say {count} words m{number}")).await,
                 7 => place.begin("/project create brief").await,
                 8 => place.begin("/project delete brief --yes").await,
-                9 => place.begin(["/project activate slow", "/project restart fast", "/project deactivate slow"][random.below(3) as usize]).await,
+                9 => {
+                    place
+                        .begin(
+                            ["/project activate slow", "/project restart fast", "/project deactivate slow"]
+                                [random.below(3) as usize],
+                        )
+                        .await
+                }
                 10 => place.begin("/session stop").await,
                 _ => place.begin("/approve").await,
             };
@@ -83,7 +91,8 @@ async fn at_random_moments() {
     eprintln!("{KILLS} kills in {:?}", began.elapsed());
     assert!(stuck <= KILLS / 20, "{stuck} turns had to be stopped");
     answered_once(&t).await;
-    let lost = t.look(|s| s.events.iter().filter(|e| e.event["reason"].as_str().is_some_and(|r| r.contains("lost on the way"))).count());
+    let lost =
+        t.look(|s| s.events.iter().filter(|e| e.event["reason"].as_str().is_some_and(|r| r.contains("lost on the way"))).count());
     eprintln!("{lost} answers were not found again");
     t.lenient();
     t.done().await;
@@ -109,7 +118,9 @@ async fn settle(t: &Tester) -> usize {
                 answered.insert(approval);
             }
             Err(_) => {
-                let stuck: Vec<_> = t.look(|s| s.turns.iter().filter(|(_, t)| t.last.is_none()).map(|(id, t)| (id.clone(), t.session.clone())).collect());
+                let stuck: Vec<_> = t.look(|s| {
+                    s.turns.iter().filter(|(_, t)| t.last.is_none()).map(|(id, t)| (id.clone(), t.session.clone())).collect()
+                });
                 eprintln!("stuck: {stuck:?}");
                 for (_, session) in stuck {
                     stopped += usize::from(t.in_conversation("settle").say(&format!("/session stop {session}")).await.ok);

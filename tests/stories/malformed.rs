@@ -184,7 +184,9 @@ async fn what_is_right_is_taken_as_it_stands() {
     t.say("/ask demo say 1 word").await.ok();
     let long = "ä".repeat(500 * 1024);
     t.say(&long).await.ok();
-    for text in ["\u{feff}bom", "tab\there", "line\r\nfeed\n\nand more  ", "{\"not\":\"ours\"}", "🦆\u{200d}🪿", "\u{1b}[31mred", "/"] {
+    for text in
+        ["\u{feff}bom", "tab\there", "line\r\nfeed\n\nand more  ", "{\"not\":\"ours\"}", "🦆\u{200d}🪿", "\u{1b}[31mred", "/"]
+    {
         t.say(text).await.ok();
         let turns = t.say("/session show").await.ok().data("turns");
         assert_eq!(turns.as_array().unwrap().last().unwrap()["message"], text);

@@ -18,10 +18,22 @@ async fn sharing_with_roles() {
     bob.say("/session show s1").await.ok();
     bob.say("/project logs demo").await.ok();
     for command in [
-        "/ask demo hello", "/project activate demo", "/project deactivate demo", "/project restart demo", "/project delete demo",
-        "/project rename demo mine", "/project update demo --mode auto", "/project share demo @eve", "/project unshare demo @ann",
-        "/project secret set demo KEY", "/project secret list demo", "/project secret unset demo KEY", "/session stop s1",
-        "/session retry s1", "/session rename mine s1", "/session delete s1",
+        "/ask demo hello",
+        "/project activate demo",
+        "/project deactivate demo",
+        "/project restart demo",
+        "/project delete demo",
+        "/project rename demo mine",
+        "/project update demo --mode auto",
+        "/project share demo @eve",
+        "/project unshare demo @ann",
+        "/project secret set demo KEY",
+        "/project secret list demo",
+        "/project secret unset demo KEY",
+        "/session stop s1",
+        "/session retry s1",
+        "/session rename mine s1",
+        "/session delete s1",
     ] {
         bob.say(command).await.refused().has("yours is viewer");
     }

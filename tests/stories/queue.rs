@@ -57,7 +57,8 @@ async fn stopping() {
     // Twice at once: one of them has nothing left to stop.
     let asked = t.begin("say 2000 words").await;
     asked.text().await;
-    let (one, two) = (t.in_conversation("a").begin("/session stop s1").await, t.in_conversation("b").begin("/session stop s1").await);
+    let (one, two) =
+        (t.in_conversation("a").begin("/session stop s1").await, t.in_conversation("b").begin("/session stop s1").await);
     (one.end().await, two.end().await);
     asked.end().await.ended_as("stopped");
     // What a deactivation and a deletion cut off.

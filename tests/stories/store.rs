@@ -90,7 +90,8 @@ async fn what_cannot_be_read_is_not_overwritten() {
         let row = {
             let tx = db.begin_read().unwrap();
             let table = tx.open_table(META).unwrap();
-            let rows: Vec<_> = table.iter().unwrap().map(|r| r.map(|(k, v)| (k.value().to_vec(), v.value().to_vec())).unwrap()).collect();
+            let rows: Vec<_> =
+                table.iter().unwrap().map(|r| r.map(|(k, v)| (k.value().to_vec(), v.value().to_vec())).unwrap()).collect();
             rows.into_iter().find(|(k, _)| k.windows(6).any(|w| w == b"schema")).unwrap()
         };
         let newer = if row.1.len() == 8 { 7_u64.to_be_bytes().to_vec() } else { b"7".to_vec() };

@@ -5,7 +5,7 @@ pub mod acp;
 pub mod goose;
 pub mod goose_api;
 pub mod llm;
-pub mod render;
 pub mod pty;
+pub mod render;
 pub mod story;
 pub mod tester;

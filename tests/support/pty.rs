@@ -64,7 +64,8 @@ impl Pty {
         drop(pair.slave);
         let keys = Arc::new(Mutex::new(pair.master.take_writer().expect("a keyboard")));
         let parser = vt100::Parser::new_with_callbacks(size_of(ROWS), size_of(COLUMNS), 10_000, Answers(keys.clone()));
-        let shared = Arc::new(Shared { seen: Mutex::new(Seen { parser, raw: Vec::new(), ended: false }), changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { seen: Mutex::new(Seen { parser, raw: Vec::new(), ended: false }), changed: Condvar::new() });
         let mut reader = pair.master.try_clone_reader().expect("a screen");
         let writes = shared.clone();
         std::thread::spawn(move || {

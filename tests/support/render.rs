@@ -15,7 +15,9 @@ pub fn transcript(state: &State, folder: &Path) -> String {
         if input.run != run {
             text += "\n=== started again ===\n";
             for turn in state.turns.values().filter(|t| t.input.is_some_and(|i| state.inputs[i].run < input.run)) {
-                for seen in state.events.iter().filter(|e| e.run > state.inputs[turn.input.unwrap_or(0)].run && e.run == input.run) {
+                for seen in
+                    state.events.iter().filter(|e| e.run > state.inputs[turn.input.unwrap_or(0)].run && e.run == input.run)
+                {
                     if seen.input == turn.input {
                         event(&seen.event, &mut text);
                     }
@@ -25,7 +27,11 @@ pub fn transcript(state: &State, folder: &Path) -> String {
         }
         let who = input.user.as_deref().unwrap_or("operator");
         let place = if input.conversation == "general" { String::new() } else { format!(" in {}", input.conversation) };
-        let shown = if input.shown.len() > 300 { format!("{}…", input.shown.chars().take(100).collect::<String>()) } else { input.shown.clone() };
+        let shown = if input.shown.len() > 300 {
+            format!("{}…", input.shown.chars().take(100).collect::<String>())
+        } else {
+            input.shown.clone()
+        };
         text += &format!("\n{who}{place}> {shown}\n");
         let mut waited: Vec<String> = Vec::new();
         for seen in state.events.iter().filter(|e| e.input == Some(at) && e.run == input.run) {
@@ -70,7 +76,9 @@ fn event(event: &Value, text: &mut String) {
             }
         },
         "note" => format!("note: {}", s("text")),
-        "approval" => format!("approval {}: {} wants to run {} with {}", s("approval"), s("tool"), s("title"), event["arguments"]),
+        "approval" => {
+            format!("approval {}: {} wants to run {} with {}", s("approval"), s("tool"), s("title"), event["arguments"])
+        }
         "approval_ended" => {
             let mut line = format!("approval {} {}", s("approval"), s("state"));
             if let Some(by) = event["by"].as_str() {
@@ -82,10 +90,26 @@ fn event(event: &Value, text: &mut String) {
             line
         }
         "form" => {
-            let fields: Vec<String> = event["fields"].as_array().into_iter().flatten().map(|f| {
-                format!("[{}: {}{}]", text_of(&f["name"]), text_of(&f["label"]), if f["secret"] == true { ", hidden" } else { "" })
-            }).collect();
-            format!("form {}: {} {}{}", s("form"), s("title"), fields.join(" "), if event["confirm"] == true { "[yes/no]" } else { "" })
+            let fields: Vec<String> = event["fields"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|f| {
+                    format!(
+                        "[{}: {}{}]",
+                        text_of(&f["name"]),
+                        text_of(&f["label"]),
+                        if f["secret"] == true { ", hidden" } else { "" }
+                    )
+                })
+                .collect();
+            format!(
+                "form {}: {} {}{}",
+                s("form"),
+                s("title"),
+                fields.join(" "),
+                if event["confirm"] == true { "[yes/no]" } else { "" }
+            )
         }
         "file" => {
             let bytes = base64::prelude::BASE64_STANDARD.decode(s("bytes")).unwrap_or_default();

@@ -173,7 +173,8 @@ impl Tester {
     pub async fn run(&self, args: &[&str], input: &str) -> Ran {
         let mut command = Command::from(Self::command());
         command.args(args).current_dir(self.dir.path()).kill_on_drop(true);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut stdin = child.stdin.take().expect("stdin");
         let input = input.as_bytes().to_vec();
         tokio::spawn(async move {
@@ -571,13 +572,23 @@ impl Said {
 
     #[track_caller]
     pub fn refused(self) -> Self {
-        assert!(!self.ok && self.events.iter().any(|e| e["notice"] == "refused"), "`{}` was not refused: {:#?}", self.shown, self.events);
+        assert!(
+            !self.ok && self.events.iter().any(|e| e["notice"] == "refused"),
+            "`{}` was not refused: {:#?}",
+            self.shown,
+            self.events
+        );
         self
     }
 
     #[track_caller]
     pub fn failed(self) -> Self {
-        assert!(!self.ok && self.events.iter().any(|e| e["notice"] == "failed"), "`{}` did not fail: {:#?}", self.shown, self.events);
+        assert!(
+            !self.ok && self.events.iter().any(|e| e["notice"] == "failed"),
+            "`{}` did not fail: {:#?}",
+            self.shown,
+            self.events
+        );
         self
     }
 

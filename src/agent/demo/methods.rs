@@ -109,7 +109,9 @@ impl Demo {
             }
             // Only so that a client can ask whether a run is active: nothing steers the demo agent.
             STEER => Err(Fault::invalid(match lock(&session.running).as_ref() {
-                Some(Running { id, .. }) => format!("expected active run id `{}` but found `{id}`", text(params, "expectedRunId")?),
+                Some(Running { id, .. }) => {
+                    format!("expected active run id `{}` but found `{id}`", text(params, "expectedRunId")?)
+                }
                 None => "no active run to steer".to_owned(),
             })),
             _ if client.has_closed(name) && method != "session/delete" => Err(Fault::no_session(name)),

@@ -143,7 +143,10 @@ impl<T: Taker> Door<T> {
                 let lane = self.lanes.entry(name.clone()).or_default();
                 if lane.is_full() {
                     self.failed = true;
-                    let error = format!("{} inputs are waiting in this conversation already. Wait until some have ended.", super::lane::WAITING);
+                    let error = format!(
+                        "{} inputs are waiting in this conversation already. Wait until some have ended.",
+                        super::lane::WAITING
+                    );
                     self.console.emit(Event::End { id: Some(id), ok: false, error: Some(error) }).await;
                     return;
                 }

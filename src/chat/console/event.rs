@@ -10,20 +10,76 @@ use crate::model::{Approval, Field, File, Form, Notice, StepState, Timestamp, To
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// First line; the store is true by then.
-    Ready { version: &'static str },
-    Reply { id: Option<String>, conversation: String, notice: Notice, text: String, data: Map<String, Value> },
-    Progress { id: Option<String>, conversation: String, step: String, state: StepState, text: String },
+    Ready {
+        version: &'static str,
+    },
+    Reply {
+        id: Option<String>,
+        conversation: String,
+        notice: Notice,
+        text: String,
+        data: Map<String, Value>,
+    },
+    Progress {
+        id: Option<String>,
+        conversation: String,
+        step: String,
+        state: StepState,
+        text: String,
+    },
     Turn(Box<TurnEvent>),
     /// Added text: joined, the texts of a turn are its final text.
-    Text { conversation: String, turn: String, text: String },
-    Tool { conversation: String, turn: String, tool: String, title: String, state: ToolState, took_ms: Option<u64> },
+    Text {
+        conversation: String,
+        turn: String,
+        text: String,
+    },
+    Tool {
+        conversation: String,
+        turn: String,
+        tool: String,
+        title: String,
+        state: ToolState,
+        took_ms: Option<u64>,
+    },
     /// Something that the agent wants people to know besides its answer.
-    Note { conversation: String, turn: String, text: String },
-    Approval { approval: String, conversation: String, turn: String, tool: String, title: String, arguments: Value, expires: Timestamp },
+    Note {
+        conversation: String,
+        turn: String,
+        text: String,
+    },
+    Approval {
+        approval: String,
+        conversation: String,
+        turn: String,
+        tool: String,
+        title: String,
+        arguments: Value,
+        expires: Timestamp,
+    },
     /// An approval is no longer open.
-    ApprovalEnded { approval: String, conversation: String, turn: String, state: crate::model::ApprovalState, by: Option<String>, reason: Option<String> },
-    Form { form: String, id: Option<String>, conversation: String, title: String, confirm: bool, fields: Vec<Field> },
-    File { id: Option<String>, conversation: String, name: String, bytes: String },
+    ApprovalEnded {
+        approval: String,
+        conversation: String,
+        turn: String,
+        state: crate::model::ApprovalState,
+        by: Option<String>,
+        reason: Option<String>,
+    },
+    Form {
+        form: String,
+        id: Option<String>,
+        conversation: String,
+        title: String,
+        confirm: bool,
+        fields: Vec<Field>,
+    },
+    File {
+        id: Option<String>,
+        conversation: String,
+        name: String,
+        bytes: String,
+    },
     /// The last event of an input.
     End {
         id: Option<String>,

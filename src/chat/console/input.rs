@@ -113,13 +113,9 @@ pub fn request(line: Line, mode: Mode, users: bool) -> Option<Result<Request, In
         Line::NotText => invalid("The line is no UTF-8 text."),
         Line::Text(text) if text.trim().is_empty() => None,
         Line::Text(text) if mode == Mode::Json && text.trim_start().starts_with('{') => Some(object(&text, users)),
-        Line::Text(text) => Some(Ok(Request {
-            id: None,
-            conversation: GENERAL.to_owned(),
-            user: None,
-            what: What::Say(text),
-            sequential: true,
-        })),
+        Line::Text(text) => {
+            Some(Ok(Request { id: None, conversation: GENERAL.to_owned(), user: None, what: What::Say(text), sequential: true }))
+        }
     }
 }
 
@@ -163,7 +159,10 @@ fn parts(mut object: Map<String, Value>, users: bool, id: Option<String>) -> Res
         if !users {
             return Err("`user` can be given under `gaggle dev` only.".into());
         }
-        if user.is_empty() || user.len() > 64 || user.contains(|c: char| c.is_control() || c.is_whitespace() || c == ':' || c == '/') {
+        if user.is_empty()
+            || user.len() > 64
+            || user.contains(|c: char| c.is_control() || c.is_whitespace() || c == ':' || c == '/')
+        {
             return Err("`user` takes 1 to 64 bytes without spaces, `:` or `/`.".into());
         }
     }
@@ -174,7 +173,9 @@ fn parts(mut object: Map<String, Value>, users: bool, id: Option<String>) -> Res
             }
             What::Say(text)
         }
-        (None, Some(form), Some(Value::Object(values)), None | Some(Value::Bool(false))) => What::Fill(FormId(form), filled(values)?),
+        (None, Some(form), Some(Value::Object(values)), None | Some(Value::Bool(false))) => {
+            What::Fill(FormId(form), filled(values)?)
+        }
         (None, Some(_), Some(_), None | Some(Value::Bool(false))) => return Err("`values` must be an object of strings.".into()),
         (None, Some(form), None, Some(Value::Bool(true))) => What::Cancel(FormId(form)),
         (None, Some(_), _, Some(v)) if !v.is_boolean() => return Err("`cancel` must be true or false.".into()),

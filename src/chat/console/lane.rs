@@ -17,7 +17,9 @@ pub enum Kind {
     Command,
     AtOnce,
     /// `/approve` or `/deny`; `named`: it says which.
-    Answer { named: bool },
+    Answer {
+        named: bool,
+    },
 }
 
 impl Kind {
@@ -87,7 +89,8 @@ impl<T> Lane<T> {
 
     /// Answers to approvals that are waiting or under way.
     pub fn answers(&self) -> usize {
-        self.pending.iter().filter(|i| matches!(i.kind, Kind::Answer { .. })).count() + self.active.iter().filter(|a| a.answer).count()
+        self.pending.iter().filter(|i| matches!(i.kind, Kind::Answer { .. })).count()
+            + self.active.iter().filter(|a| a.answer).count()
     }
 
     /// The next input that may start now.
@@ -161,7 +164,8 @@ mod tests {
 
     #[test]
     fn plain_lines_run_one_after_another() {
-        let mut lane = lane(&[(1, "/project create demo", true), (2, "/ask demo hi", true), (3, "/approve", true), (4, "more", true)]);
+        let mut lane =
+            lane(&[(1, "/project create demo", true), (2, "/ask demo hi", true), (3, "/approve", true), (4, "more", true)]);
         assert_eq!(next(&mut lane, false), Some("/project create demo"));
         lane.accepted(1, false);
         assert_eq!(next(&mut lane, false), None, "the answer waits for the question before it");

@@ -65,10 +65,13 @@ impl Screen for Plain {
             }
             Event::Note { text, .. } => line = format!("ℹ {text}"),
             Event::Approval { approval, tool, title, arguments, .. } => {
-                line = format!("? {tool} asks to run: {title}\n  {arguments}\n  Allow with /approve {approval}, refuse with /deny {approval}");
+                line = format!(
+                    "? {tool} asks to run: {title}\n  {arguments}\n  Allow with /approve {approval}, refuse with /deny {approval}"
+                );
             }
             Event::ApprovalEnded { approval, state, by, reason, .. } => {
-                let state = serde_json::to_value(state).ok().and_then(|v| v.as_str().map(|s| s.replace('_', " "))).unwrap_or_default();
+                let state =
+                    serde_json::to_value(state).ok().and_then(|v| v.as_str().map(|s| s.replace('_', " "))).unwrap_or_default();
                 line = format!("{approval} {state}");
                 if let Some(by) = by {
                     let _ = write!(line, " by {by}");

@@ -50,7 +50,8 @@ fn news(turn: &Turn, told: &mut Told) -> Vec<Event> {
     let now = (state, turn.reason.clone());
     let first = told.state.is_none();
     // An approval's event names what is waited for, so it comes before the state that says so; the first state comes first.
-    let state_event = (!turn.state.is_last() && told.state.as_ref() != Some(&now)).then(|| Event::Turn(Box::new(state_of(turn, state))));
+    let state_event =
+        (!turn.state.is_last() && told.state.as_ref() != Some(&now)).then(|| Event::Turn(Box::new(state_of(turn, state))));
     told.state = Some(now);
     let mut state_event = state_event;
     if first {
@@ -94,7 +95,8 @@ fn news(turn: &Turn, told: &mut Told) -> Vec<Event> {
     events.extend(state_event);
     if turn.state.is_last() {
         let seconds = turn.started.zip(turn.ended).map(|(from, to)| (to.duration_since(from).as_millis() as f64) / 1000.0);
-        let tools = turn.tools.iter().map(|l| json!({"tool": l.tool, "title": l.title, "state": l.state, "took_ms": l.took})).collect();
+        let tools =
+            turn.tools.iter().map(|l| json!({"tool": l.tool, "title": l.title, "state": l.state, "took_ms": l.took})).collect();
         let whole = Whole { text: turn.text.clone(), tools, usage: turn.usage, seconds };
         events.push(Event::Turn(Box::new(TurnEvent { whole: Some(whole), ..state_of(turn, state) })));
     }

@@ -88,7 +88,11 @@ impl Bell {
 }
 
 /// Shows `events` and gives what is typed. `closed` is cancelled when the terminal is left without waiting for what runs.
-pub fn start(setup: Setup, mut events: mpsc::Receiver<Option<Event>>, closed: CancellationToken) -> (JoinHandle<()>, mpsc::Receiver<Line>) {
+pub fn start(
+    setup: Setup,
+    mut events: mpsc::Receiver<Option<Event>>,
+    closed: CancellationToken,
+) -> (JoinHandle<()>, mpsc::Receiver<Line>) {
     let (inputs, told) = std_mpsc::sync_channel(AT_ONCE);
     let (lines, typed) = mpsc::channel(64);
     let bell = Bell { inputs, wake: Arc::default() };
@@ -168,7 +172,13 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn new(setup: Setup, wake: Arc<AtomicBool>, told: std_mpsc::Receiver<Input>, lines: mpsc::Sender<Line>, closed: CancellationToken) -> Self {
+    fn new(
+        setup: Setup,
+        wake: Arc<AtomicBool>,
+        told: std_mpsc::Receiver<Input>,
+        lines: mpsc::Sender<Line>,
+        closed: CancellationToken,
+    ) -> Self {
         let colours = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         let with = With { history: setup.history, names: setup.names.clone(), wake: wake.clone(), colours };
         Self {

@@ -1,12 +1,7 @@
 //! What can be wrong, one line a case.
 
 /// A file, variables, and the one fault that they have: its key and a piece of what is said of it.
-type Case = (
-    &'static str,
-    &'static [(&'static str, &'static str)],
-    &'static str,
-    &'static str,
-);
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str, &'static str);
 
 #[rustfmt::skip]
 pub const CASES: &[Case] = &[

@@ -64,10 +64,22 @@ pub fn approval_box(id: &str, tool: &str, title: &str, arguments: &Value, column
             for (key, value) in all {
                 match value {
                     Value::String(text) if !text.contains(['\n', '\r']) => {
-                        rows.extend(lines(&format!("{}: {text}", super::clean::line(key)), Style::PLAIN, columns, &margin, Break::Anywhere));
+                        rows.extend(lines(
+                            &format!("{}: {text}", super::clean::line(key)),
+                            Style::PLAIN,
+                            columns,
+                            &margin,
+                            Break::Anywhere,
+                        ));
                     }
                     value => {
-                        rows.extend(lines(&format!("{}:", super::clean::line(key)), Style::PLAIN, columns, &margin, Break::Anywhere));
+                        rows.extend(lines(
+                            &format!("{}:", super::clean::line(key)),
+                            Style::PLAIN,
+                            columns,
+                            &margin,
+                            Break::Anywhere,
+                        ));
                         let text = value.as_str().map_or_else(|| format!("{value:#}"), str::to_owned);
                         rows.extend(lines(&text, Style::PLAIN, columns, &inner, Break::Anywhere));
                     }
@@ -118,7 +130,12 @@ impl Form {
             KeyCode::Esc => return self.cancel(),
             KeyCode::Char('c' | 'd') if control => return self.cancel(),
             KeyCode::Char(c) if self.confirm && !control && self.since.elapsed() >= UNSEEN => match c.to_ascii_lowercase() {
-                'y' => return Filled::Done(What::Fill(self.id.clone(), Values::default()), Row::new("yes", Style::of(Colour::Green))),
+                'y' => {
+                    return Filled::Done(
+                        What::Fill(self.id.clone(), Values::default()),
+                        Row::new("yes", Style::of(Colour::Green)),
+                    );
+                }
                 'n' => return self.cancel(),
                 _ => {}
             },
@@ -184,7 +201,13 @@ impl Form {
             rows.extend(lines(wrong, Style::of(Colour::Red), columns, &Row::default(), Break::Words));
         }
         for (n, option) in field.options.iter().enumerate() {
-            rows.extend(lines(&format!("{}) {option}", n + 1), Style::PLAIN, columns, &Row::new("  ", Style::PLAIN), Break::Words));
+            rows.extend(lines(
+                &format!("{}) {option}", n + 1),
+                Style::PLAIN,
+                columns,
+                &Row::new("  ", Style::PLAIN),
+                Break::Words,
+            ));
         }
         let note = match (field.secret, field.required) {
             (true, _) => " (not shown)",
@@ -222,7 +245,12 @@ mod tests {
             required: true,
             options: options.iter().map(|o| (*o).to_owned()).collect(),
         };
-        let mut form = Form::new("f1".into(), "Set it".into(), false, vec![field("value", true, &[]), field("scope", false, &["one", "two"])]);
+        let mut form = Form::new(
+            "f1".into(),
+            "Set it".into(),
+            false,
+            vec![field("value", true, &[]), field("scope", false, &["one", "two"])],
+        );
         for c in "hunter2".chars() {
             form.key(key(KeyCode::Char(c)));
         }
@@ -244,7 +272,8 @@ mod tests {
 
     #[test]
     fn an_approval_shows_all_arguments_and_no_escape() {
-        let arguments = serde_json::json!({"command": "echo \u{1b}[2J ".to_owned() + &"x".repeat(100), "list": [1, 2], "text": "a\nb: c"});
+        let arguments =
+            serde_json::json!({"command": "echo \u{1b}[2J ".to_owned() + &"x".repeat(100), "list": [1, 2], "text": "a\nb: c"});
         let rows: Vec<String> = approval_box("a1", "shell", "run\u{1b}]0;t\u{7}", &arguments, 40).iter().map(Row::text).collect();
         let text = rows.join("\n");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text:?}");

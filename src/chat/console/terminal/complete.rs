@@ -36,7 +36,12 @@ pub fn line(line: &str, names: &dyn Names) -> (String, Vec<String>) {
         [word] => (format!("{}{word} ", &line[..start]), Vec::new()),
         [first, rest @ ..] => {
             let common = rest.iter().fold(first.as_str(), |common, word| {
-                let same = common.char_indices().zip(word.chars()).take_while(|((_, a), b)| a == b).map(|((at, a), _)| at + a.len_utf8()).last();
+                let same = common
+                    .char_indices()
+                    .zip(word.chars())
+                    .take_while(|((_, a), b)| a == b)
+                    .map(|((at, a), _)| at + a.len_utf8())
+                    .last();
                 &common[..same.unwrap_or(0)]
             });
             let longer = if common.len() > line.len() - start { format!("{}{common}", &line[..start]) } else { line.to_owned() };

@@ -56,7 +56,8 @@ fn keep(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
 /// A name that is one in any folder, and hidden in none.
 fn safe(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let kept: String = last.chars().map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ') { c } else { '_' }).take(100).collect();
+    let kept: String =
+        last.chars().map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ') { c } else { '_' }).take(100).collect();
     let kept = kept.trim_matches([' ', '.']);
     if kept.is_empty() { "file".to_owned() } else { kept.to_owned() }
 }

@@ -70,7 +70,9 @@ pub fn may_be_kept(line: &str) -> bool {
         return false;
     }
     let parts = |word: &str| word.split(['=', ':', ',', '"', '\'', '`', '—']).any(sensitive_value);
-    let pair = |word: &str| word.split_once('=').is_some_and(|(name, value)| !value.is_empty() && sensitive_name(name.trim_start_matches('-')));
+    let pair = |word: &str| {
+        word.split_once('=').is_some_and(|(name, value)| !value.is_empty() && sensitive_name(name.trim_start_matches('-')))
+    };
     !line.split_whitespace().any(|word| sensitive_value(word) || parts(word) || pair(word))
 }
 

@@ -98,14 +98,17 @@ impl Inline<'_> {
         };
         let start = i + n;
         let before = src[..i].chars().next_back();
-        let opens = src[start..to].chars().next().is_some_and(|c| !c.is_whitespace()) && (mark != '_' || before.is_none_or(|c| !c.is_alphanumeric()));
+        let opens = src[start..to].chars().next().is_some_and(|c| !c.is_whitespace())
+            && (mark != '_' || before.is_none_or(|c| !c.is_alphanumeric()));
         if !opens || dead.has(mark, n) {
             return None;
         }
         let ends = |at: usize, end: usize| {
             let before = src[..at].chars().next_back();
             let after = src[end..].chars().next();
-            at > start && before.is_some_and(|c| !c.is_whitespace()) && (mark != '_' || after.is_none_or(|c| !c.is_alphanumeric()))
+            at > start
+                && before.is_some_and(|c| !c.is_whitespace())
+                && (mark != '_' || after.is_none_or(|c| !c.is_alphanumeric()))
         };
         let Some(end) = closing(src, start, to, mark, n, ends) else {
             dead.0.push((mark, n));
@@ -186,7 +189,8 @@ mod tests {
         let mut now = String::new();
         for cell in inline(src, 0, Style::PLAIN) {
             let s = cell.style;
-            let marks = [(s.bold, "b"), (s.italic, "i"), (s.strike, "s"), (s.underline, "u"), (s.dim, "d"), (s.colour.is_some(), "c")];
+            let marks =
+                [(s.bold, "b"), (s.italic, "i"), (s.strike, "s"), (s.underline, "u"), (s.dim, "d"), (s.colour.is_some(), "c")];
             let style: String = marks.iter().filter(|(on, _)| *on).map(|(_, m)| *m).collect();
             if style != now {
                 if !now.is_empty() {
@@ -209,13 +213,18 @@ mod tests {
     fn markup_becomes_style() {
         assert_eq!(shown("a **b** *c* `d` ~~e~~ _f_ ***g***"), "a b{b} i{c} c{d} s{e} i{f} bi{g}");
         assert_eq!(shown("**a *b* c**"), "b{a }bi{b}b{ c}");
-        assert_eq!(shown("[docs](https://x.y/z) and [https://x.y](https://x.y)"), "u{docs} d{(https://x.y/z)} and u{https://x.y}");
+        assert_eq!(
+            shown("[docs](https://x.y/z) and [https://x.y](https://x.y)"),
+            "u{docs} d{(https://x.y/z)} and u{https://x.y}"
+        );
         assert_eq!(shown("`` a`b ``"), "c{a`b}");
     }
 
     #[test]
     fn what_is_no_markup_stands() {
-        for plain in ["2 * 3 * 4", "a ** b", "snake_case_name", "**open", "`open", "[x] y", "[a](b c)", "****", "C:\\dir", "a\\", "~1~"] {
+        for plain in
+            ["2 * 3 * 4", "a ** b", "snake_case_name", "**open", "`open", "[x] y", "[a](b c)", "****", "C:\\dir", "a\\", "~1~"]
+        {
             assert_eq!(shown(plain), plain);
         }
         assert_eq!(shown("\\*a\\*"), "*a*");

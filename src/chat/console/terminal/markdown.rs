@@ -232,7 +232,9 @@ fn heading(text: &str) -> Option<(usize, usize)> {
 
 fn is_rule(text: &str) -> bool {
     let text = text.trim_end();
-    ['-', '*', '_'].into_iter().any(|mark| text.len() >= 3 && text.chars().all(|c| c == mark || c == ' ') && text.matches(mark).count() >= 3)
+    ['-', '*', '_']
+        .into_iter()
+        .any(|mark| text.len() >= 3 && text.chars().all(|c| c == mark || c == ' ') && text.matches(mark).count() >= 3)
 }
 
 /// A list item's mark as it is shown, and how many bytes it takes in the source.
@@ -314,7 +316,8 @@ mod tests {
             assert!(markdown.growing(40).len() <= GROWING + 2);
         }
         rows.extend(markdown.finish(40));
-        let said: Vec<String> = rows.iter().flat_map(|r| r.text().split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let said: Vec<String> =
+            rows.iter().flat_map(|r| r.text().split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
         assert_eq!(said, words);
         assert!(rows.iter().all(|r| r.width() <= 40));
     }

@@ -17,7 +17,8 @@ enum Align {
 /// The lines of a table. What is none is shown line by line.
 pub fn render(lines: &[String], base: Style, columns: usize) -> Vec<Row> {
     let Some(aligns) = lines.get(1).and_then(|line| delimiter(line)) else {
-        let plain = lines.iter().flat_map(|line| wrap(&inline(line, 0, base), columns, &Row::default(), &Row::default(), Break::Words));
+        let plain =
+            lines.iter().flat_map(|line| wrap(&inline(line, 0, base), columns, &Row::default(), &Row::default(), Break::Words));
         return plain.map(|w| w.row).collect();
     };
     let header = Style { bold: true, ..base };
@@ -27,7 +28,8 @@ pub fn render(lines: &[String], base: Style, columns: usize) -> Vec<Row> {
         table.push(split(line).into_iter().map(|cell| inline(&cell, 0, style)).collect());
     }
     let count = table.iter().map(Vec::len).max().unwrap_or(0);
-    let natural: Vec<usize> = (0..count).map(|c| table.iter().filter_map(|row| row.get(c)).map(|cell| wide(cell)).max().unwrap_or(0)).collect();
+    let natural: Vec<usize> =
+        (0..count).map(|c| table.iter().filter_map(|row| row.get(c)).map(|cell| wide(cell)).max().unwrap_or(0)).collect();
     let free = columns.saturating_sub(BETWEEN.chars().count() * count.saturating_sub(1));
     match fit(&natural, free) {
         Some(widths) => aligned(&table, &widths, &aligns, base),
@@ -155,7 +157,10 @@ mod tests {
     #[test]
     fn wide_tables_wrap_in_their_cells() {
         let text = "| name | what it is |\n|---|---|\n| a\\|b | a rather long description of it |\n| c |";
-        assert_eq!(shown(text, 24), "name │ what it is\n─────┼──────────────────\na|b  │ a rather long\n     │ description of it\nc    │ ");
+        assert_eq!(
+            shown(text, 24),
+            "name │ what it is\n─────┼──────────────────\na|b  │ a rather long\n     │ description of it\nc    │ "
+        );
     }
 
     #[test]

@@ -69,13 +69,17 @@ impl View {
             Event::Ready { .. } => self.ready = true,
             Event::Text { turn, text, .. } => self.text(turn, &text, columns, &mut rows),
             Event::Turn(turn) => self.turn(*turn, columns, &mut rows),
-            Event::Tool { turn, tool, title, state, took_ms, .. } => self.tool(turn, tool, title, state, took_ms, columns, &mut rows),
+            Event::Tool { turn, tool, title, state, took_ms, .. } => {
+                self.tool(turn, tool, title, state, took_ms, columns, &mut rows)
+            }
             Event::Progress { id, step, state, text, .. } => {
                 self.steps.retain(|s| !(s.input == id && s.step == step));
                 match state {
                     StepState::Running => self.steps.push(Step { input: id, step, text }),
                     StepState::Done => rows.extend(marked("✓ ", &text, Style::of(Colour::Green), Style::PLAIN, columns)),
-                    StepState::Failed => rows.extend(marked("✗ ", &text, Style::of(Colour::Red), Style::of(Colour::Red), columns)),
+                    StepState::Failed => {
+                        rows.extend(marked("✗ ", &text, Style::of(Colour::Red), Style::of(Colour::Red), columns))
+                    }
                 }
             }
             Event::Reply { notice, text, .. } => {
@@ -178,7 +182,16 @@ impl View {
     }
 
     #[expect(clippy::too_many_arguments, reason = "an event's parts")]
-    fn tool(&mut self, turn: String, tool: String, title: String, state: ToolState, took: Option<u64>, columns: usize, rows: &mut Vec<Row>) {
+    fn tool(
+        &mut self,
+        turn: String,
+        tool: String,
+        title: String,
+        state: ToolState,
+        took: Option<u64>,
+        columns: usize,
+        rows: &mut Vec<Row>,
+    ) {
         self.pause(columns, rows);
         let mine = |t: &Tool| t.turn == turn && t.tool == tool;
         let known = self.tools.iter().position(|t| mine(t) && t.title == title).or_else(|| self.tools.iter().position(mine));
@@ -217,7 +230,10 @@ impl View {
         }
         for turn in &self.turns {
             let asked = self.approvals.iter().any(|a| a.turn == turn.id);
-            let busy = turn.spoken || asked || self.tools.iter().any(|t| t.turn == turn.id) || self.steps.iter().any(|s| s.input == turn.input);
+            let busy = turn.spoken
+                || asked
+                || self.tools.iter().any(|t| t.turn == turn.id)
+                || self.steps.iter().any(|s| s.input == turn.input);
             let said = match (&turn.reason, turn.state) {
                 (Some(reason), "waiting") if !asked => match self.input(turn.input.as_ref()) {
                     Some(text) if self.turns.len() > 1 => format!("{}: {reason}", crate::model::clip(text, 40)),
