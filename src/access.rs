@@ -68,8 +68,12 @@ pub struct Authorized {
     pub subject: Subject,
     /// What was filled in, if a form was asked for.
     pub values: Option<Values>,
-    _private: (),
+    _only: Checked,
 }
+
+/// What nobody else can make.
+#[derive(Debug)]
+struct Checked;
 
 impl Authorized {
     pub fn project(&self) -> Result<&Project> {
@@ -123,7 +127,7 @@ pub async fn authorize(store: &Store, caller: Caller, command: Command, values: 
             if need.of == Target::Person { "an admin" } else { "its owner" },
         ));
     }
-    Ok(Authorized { command, caller, subject, values, _private: () })
+    Ok(Authorized { command, caller, subject, values, _only: Checked })
 }
 
 /// Checks a plain message to the thread that is current where it was said.

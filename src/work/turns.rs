@@ -34,6 +34,9 @@ struct Queue {
     running: Option<TurnId>,
 }
 
+/// What was decided, for the agent.
+pub type Decisions = mpsc::Receiver<(ApprovalId, Answer)>;
+
 /// A turn that is not at its end.
 #[derive(Clone)]
 pub struct Job {
@@ -44,7 +47,7 @@ pub struct Job {
     /// Why it is being cancelled, if not because somebody asked to stop it.
     pub why: Arc<Mutex<Option<(TurnState, String)>>>,
     pub decisions: mpsc::Sender<(ApprovalId, Answer)>,
-    pub decided: Arc<Mutex<Option<mpsc::Receiver<(ApprovalId, Answer)>>>>,
+    pub decided: Arc<Mutex<Option<Decisions>>>,
     pub ended: watch::Sender<Option<TurnState>>,
 }
 

@@ -83,9 +83,8 @@ fn news(turn: &Turn, told: &mut Told) -> Vec<Event> {
     told.notes = turn.notes.len();
     for (at, approval) in turn.approvals.iter().enumerate() {
         let open = approval.state == ApprovalState::Open;
-        match told.approvals.get(at) {
-            None => events.push(Event::approval(place(), approval)),
-            Some(true) | Some(false) => {}
+        if at >= told.approvals.len() {
+            events.push(Event::approval(place(), approval));
         }
         if !open && told.approvals.get(at) != Some(&false) {
             events.push(Event::approval_ended(place(), approval));
