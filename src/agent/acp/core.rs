@@ -254,7 +254,8 @@ impl Core {
         session.call_begins(true);
         let params = json!({ "sessionId": session.id, "cwd": self.cwd, "mcpServers": [] });
         let outcome = self.call("open the session", "session/load", params, Some(session)).await;
-        let replay = session.call_ends().unwrap_or_default();
+        session.call_ends();
+        let replay = session.take_replay().unwrap_or_default();
         match outcome? {
             Ok(_) => {
                 session.set_known();

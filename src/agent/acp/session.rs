@@ -170,12 +170,16 @@ impl Session {
         self.wake.notify_one();
     }
 
-    pub fn call_ends(&self) -> Option<Replay> {
+    pub fn call_ends(&self) {
         let mut state = self.state();
         state.calls = state.calls.saturating_sub(1);
         state.needed = Some(Instant::now());
         drop(state);
         self.wake.notify_one();
+    }
+
+    /// What the call that asked for it was told. No other call that ends beside it may take it away.
+    pub fn take_replay(&self) -> Option<Replay> {
         self.state().replay.take()
     }
 
