@@ -27,7 +27,11 @@ fn a_first_session() {
     // Tab: a command's word, then a project's name.
     pty.type_keys("/proj\t");
     pty.see("› /project ");
-    pty.type_keys("create demo\r");
+    pty.type_keys("\t");
+    pty.wait("what there is to choose from", |screen| ["activate", "create", "unshare"].iter().all(|w| screen.contains(w)));
+    pty.type_keys("cr\r");
+    pty.see("› /project create");
+    pty.type_keys(" demo\r");
     pty.see("Created the project demo.");
     pty.prompt();
     pty.type_keys("/ask de\t");
@@ -59,7 +63,6 @@ fn a_first_session() {
     pty.see("a2: [a]llow once");
     pty.type_keys("d");
     pty.see("It was not allowed");
-    pty.wait("the end", |screen| screen.matches("— ").count() >= 2);
     pty.prompt();
 
     pty.type_keys(CTRL_D);
@@ -91,6 +94,45 @@ fn ctrl_c_stops_an_answer_and_twice_leaves() {
     pty.type_keys(CTRL_C);
     assert_eq!(pty.ended(), 0);
     assert!(pty.is_restored());
+}
+
+#[test]
+fn lines_are_remembered_and_colours_can_be_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut pty = dev(folder.path());
+    create(&pty, "demo");
+    pty.type_line("/ask demo say 3 words");
+    pty.see("w1 w2 w3");
+    pty.prompt();
+    assert!(pty.written().contains("\x1b[0;1m"), "nothing is bold");
+    // A file is shown where it is short.
+    pty.type_line("/session export");
+    let screen = pty.see("## operator");
+    assert!(screen.contains("── "), "{screen}");
+    pty.prompt();
+    // What is typed at the prompt can be taken back.
+    pty.type_keys("/project delete demo");
+    pty.see("› /project delete demo");
+    pty.type_keys(CTRL_C);
+    pty.prompt();
+    pty.type_keys(CTRL_C);
+    assert_eq!(pty.ended(), 0);
+
+    let mut pty = Pty::start_with(folder.path(), &["dev", "--data", "data", "--agent", "demo"], &[("NO_COLOR", "1")]);
+    pty.prompt();
+    pty.type_keys("\x1b[A\x1b[A");
+    pty.see("› /ask demo say 3 words");
+    pty.type_keys("\r");
+    pty.see("— ");
+    pty.prompt();
+    pty.type_keys(CTRL_D);
+    assert_eq!(pty.ended(), 0);
+    let written = pty.written();
+    let coloured = written.split("\x1b[").skip(1).any(|code| {
+        let end = code.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(0);
+        code[end..].starts_with('m') && code[..end].split(';').any(|n| matches!(n.parse(), Ok(30..=49 | 90..=107)) && !matches!(n, "39" | "49"))
+    });
+    assert!(!coloured, "{written:?}");
 }
 
 #[test]
