@@ -16,6 +16,12 @@ fn create(pty: &Pty, name: &str) {
     pty.prompt();
 }
 
+/// Waits until the answer has counted that far; the screen may have scrolled on.
+fn counted(pty: &Pty, least: u32) {
+    let number = |word: &str| word.strip_prefix('w').and_then(|n| n.parse::<u32>().ok());
+    pty.wait(&format!("w{least}"), |screen| screen.split_whitespace().filter_map(number).any(|n| n >= least));
+}
+
 #[test]
 fn a_first_session() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -27,7 +33,11 @@ fn a_first_session() {
     // Tab: a command's word, then a project's name.
     pty.type_keys("/proj\t");
     pty.see("› /project ");
-    pty.type_keys("create demo\r");
+    pty.type_keys("\t");
+    pty.wait("what there is to choose from", |screen| ["activate", "create", "unshare"].iter().all(|w| screen.contains(w)));
+    pty.type_keys("cr\r");
+    pty.see("› /project create");
+    pty.type_keys(" demo\r");
     pty.see("Created the project demo.");
     pty.prompt();
     pty.type_keys("/ask de\t");
@@ -59,7 +69,6 @@ fn a_first_session() {
     pty.see("a2: [a]llow once");
     pty.type_keys("d");
     pty.see("It was not allowed");
-    pty.wait("the end", |screen| screen.matches("— ").count() >= 2);
     pty.prompt();
 
     pty.type_keys(CTRL_D);
@@ -73,7 +82,7 @@ fn ctrl_c_stops_an_answer_and_twice_leaves() {
     let mut pty = dev(folder.path());
     create(&pty, "demo");
     pty.type_line("/ask demo say 5000 words");
-    pty.see("w100 ");
+    counted(&pty, 100);
     // A message that is sent meanwhile waits, and is seen.
     pty.type_keys("say 3 words");
     pty.see("› say 3 words");
@@ -86,11 +95,51 @@ fn ctrl_c_stops_an_answer_and_twice_leaves() {
     assert!(!pty.written().contains("w5000"), "it was not stopped");
 
     pty.type_line("say 100000 words");
-    pty.see("w100 ");
+    counted(&pty, 100);
     pty.type_keys(CTRL_C);
     pty.type_keys(CTRL_C);
     assert_eq!(pty.ended(), 0);
     assert!(pty.is_restored());
+}
+
+#[test]
+fn lines_are_remembered_and_colours_can_be_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut pty = dev(folder.path());
+    create(&pty, "demo");
+    pty.type_line("/ask demo say 3 words");
+    pty.see("w1 w2 w3");
+    pty.prompt();
+    assert!(pty.written().contains("\x1b[0;1m"), "nothing is bold");
+    // A file is shown where it is short.
+    pty.type_line("/session export");
+    let screen = pty.see("## operator");
+    assert!(screen.contains("── "), "{screen}");
+    pty.prompt();
+    // What is typed at the prompt can be taken back.
+    pty.type_keys("/project delete demo");
+    pty.see("› /project delete demo");
+    pty.type_keys(CTRL_C);
+    pty.prompt();
+    pty.type_keys(CTRL_C);
+    assert_eq!(pty.ended(), 0);
+
+    let mut pty = Pty::start_with(folder.path(), &["dev", "--data", "data", "--agent", "demo"], &[("NO_COLOR", "1")]);
+    pty.prompt();
+    pty.type_keys("\x1b[A\x1b[A");
+    pty.see("› /ask demo say 3 words");
+    pty.type_keys("\r");
+    pty.see("— ");
+    pty.prompt();
+    pty.type_keys(CTRL_D);
+    assert_eq!(pty.ended(), 0);
+    let written = pty.written();
+    let coloured = written.split("\x1b[").skip(1).any(|code| {
+        let end = code.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(0);
+        code[end..].starts_with('m')
+            && code[..end].split(';').any(|n| matches!(n.parse(), Ok(30..=49 | 90..=107)) && !matches!(n, "39" | "49"))
+    });
+    assert!(!coloured, "{written:?}");
 }
 
 #[test]
@@ -135,9 +184,9 @@ fn a_signal_and_another_size_leave_the_terminal_usable() {
     let mut pty = dev(folder.path());
     create(&pty, "demo");
     pty.type_line("/ask demo say 20000 words");
-    pty.see("w100 ");
+    counted(&pty, 100);
     pty.resize(20, 50);
-    pty.see("w5000 ");
+    counted(&pty, 5000);
     let pid = rustix::process::Pid::from_raw(pty.pid().cast_signed()).expect("a pid");
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
     assert_eq!(pty.ended(), 0);

@@ -52,6 +52,10 @@ impl vt100::Callbacks for Answers {
 impl Pty {
     /// `gaggle` with these arguments, in `folder`.
     pub fn start(folder: &Path, args: &[&str]) -> Self {
+        Self::start_with(folder, args, &[])
+    }
+
+    pub fn start_with(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_gaggle"));
@@ -60,6 +64,9 @@ impl Pty {
         command.env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TERM", "xterm-256color");
+        for (name, value) in variables {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
         let keys = Arc::new(Mutex::new(pair.master.take_writer().expect("a keyboard")));
@@ -153,7 +160,9 @@ impl Pty {
             seen = self.shared.changed.wait_timeout(seen, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
         }
         let screen = seen.parser.screen();
-        !screen.hide_cursor() && !screen.bracketed_paste() && !screen.alternate_screen()
+        let modes = self.master.get_termios().map(|t| format!("{:?}", t.local_flags)).unwrap_or_default();
+        let cooked = modes.is_empty() || (modes.contains("ECHO") && modes.contains("ICANON"));
+        cooked && !screen.hide_cursor() && !screen.bracketed_paste() && !screen.alternate_screen()
     }
 }
 

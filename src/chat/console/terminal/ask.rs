@@ -20,6 +20,8 @@ pub struct Approval {
     pub id: String,
     pub turn: String,
     pub since: Instant,
+    /// The input that a key sent, until that has ended.
+    pub answered: Option<String>,
 }
 
 impl Approval {
@@ -95,6 +97,8 @@ pub fn approval_box(id: &str, tool: &str, title: &str, arguments: &Value, column
 
 /// A form that is being filled in.
 pub struct Form {
+    /// What asked for it.
+    pub input: Option<String>,
     id: FormId,
     title: String,
     confirm: bool,
@@ -114,10 +118,10 @@ pub enum Filled {
 }
 
 impl Form {
-    pub fn new(id: String, title: String, confirm: bool, fields: Vec<Field>) -> Self {
+    pub fn new(input: Option<String>, id: String, title: String, confirm: bool, fields: Vec<Field>) -> Self {
         // Typing must not leave copies behind that nobody wipes.
         let typed = String::with_capacity(8192);
-        Self { id: FormId(id), title, confirm, fields, values: BTreeMap::new(), typed, wrong: None, since: Instant::now() }
+        Self { input, id: FormId(id), title, confirm, fields, values: BTreeMap::new(), typed, wrong: None, since: Instant::now() }
     }
 
     pub fn title(&self, columns: usize) -> Vec<Row> {
@@ -192,6 +196,9 @@ impl Form {
     /// What is asked now, with the cursor where the answer goes.
     pub fn live(&self, columns: usize) -> (Vec<Row>, Option<Cursor>) {
         let ask = Style::of(Colour::Yellow);
+        if self.confirm && self.since.elapsed() < UNSEEN {
+            return (Vec::new(), None);
+        }
         if self.confirm {
             return (vec![Row::new("[y]es  [n]o ", Style { bold: true, ..ask })], None);
         }
@@ -246,6 +253,7 @@ mod tests {
             options: options.iter().map(|o| (*o).to_owned()).collect(),
         };
         let mut form = Form::new(
+            None,
             "f1".into(),
             "Set it".into(),
             false,

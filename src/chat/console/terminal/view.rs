@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::super::Event;
 use super::super::event::TurnEvent;
 use super::super::lane::Kind;
 use super::ask::{Approval, Form, approval_box};
-use super::markdown::{self, Markdown};
+use super::files;
+use super::markdown::Markdown;
+use super::rows::{decided, fitted, grouped, marked, reply, running, tool_row};
 use super::text::{Break, Colour, Row, Style, lines};
-use super::{clean, files};
-use crate::model::{ApprovalState, Notice, StepState, ToolState};
+use crate::model::{Notice, StepState, ToolState};
 
 #[derive(Default)]
 pub struct View {
@@ -56,6 +57,11 @@ impl View {
         self.ready && self.inputs.is_empty() && self.turns.is_empty() && self.approvals.is_empty() && self.forms.is_empty()
     }
 
+    /// The approval that keys answer.
+    pub fn question(&self) -> Option<(usize, &Approval)> {
+        self.approvals.iter().enumerate().find(|(_, a)| a.answered.is_none())
+    }
+
     /// The session of the answer that is being written.
     pub fn answering(&self) -> Option<&str> {
         let speaking = self.turns.iter().find(|t| Some(&t.id) == self.speaking.as_ref());
@@ -93,14 +99,14 @@ impl View {
             Event::Approval { approval, turn, tool, title, arguments, .. } => {
                 self.pause(columns, &mut rows);
                 rows.extend(approval_box(&approval, &tool, &title, &arguments, columns));
-                self.approvals.push_back(Approval { id: approval, turn, since: Instant::now() });
+                self.approvals.push_back(Approval { id: approval, turn, since: Instant::now(), answered: None });
             }
             Event::ApprovalEnded { approval, state, by, reason, .. } => {
                 self.approvals.retain(|a| a.id != approval);
                 rows.extend(decided(&approval, &state, by, reason, columns));
             }
-            Event::Form { form, title, confirm, fields, .. } => {
-                let form = Form::new(form, title, confirm, fields);
+            Event::Form { form, id, title, confirm, fields, .. } => {
+                let form = Form::new(id, form, title, confirm, fields);
                 rows.extend(form.title(columns));
                 self.forms.push_back(form);
             }
@@ -112,6 +118,12 @@ impl View {
             Event::End { id, error, .. } => {
                 self.inputs.retain(|(input, _)| Some(input) != id.as_ref());
                 self.steps.retain(|s| s.input != id || id.is_none());
+                // A form that nobody answered in time, and an answer that was refused.
+                self.forms.retain(|f| f.input != id || id.is_none());
+                for approval in self.approvals.iter_mut().filter(|a| a.answered == id) {
+                    // Its end may be on its way: it is asked again only if that does not come.
+                    (approval.answered, approval.since) = (None, Instant::now());
+                }
                 if let Some(error) = error {
                     rows.extend(reply(Notice::Failed, &error, columns));
                 }
@@ -269,90 +281,10 @@ impl View {
     }
 }
 
-fn tool_row(tool: &str, title: &str) -> Row {
-    let mut row = Row::new("▸ ", Style::of(Colour::Cyan));
-    row.push(&clean::line(tool), Style::BOLD);
-    row.push(": ", Style::PLAIN);
-    row.push(&clean::line(title), Style::PLAIN);
-    row.push(" … ", Style::DIM);
-    row
-}
-
-fn running(since: Duration) -> String {
-    match since.as_secs() {
-        0 => "running".to_owned(),
-        seconds => format!("running, {seconds} s"),
-    }
-}
-
-fn fitted(row: Row, columns: usize) -> Vec<Row> {
-    let cells: Vec<_> = row.0.iter().map(|(c, style)| super::text::Cell { c: *c, style: *style, end: 0 }).collect();
-    let wrapped = super::text::wrap(&cells, columns, &Row::default(), &Row::new("  ", Style::PLAIN), Break::Words);
-    wrapped.into_iter().map(|w| w.row).collect()
-}
-
-fn marked(mark: &str, text: &str, mark_style: Style, style: Style, columns: usize) -> Vec<Row> {
-    let wide = columns.saturating_sub(2).max(8);
-    let rows = markdown::render(text, style, wide);
-    rows.into_iter()
-        .enumerate()
-        .map(|(at, row)| {
-            let mut whole = if at == 0 { Row::new(mark, mark_style) } else { Row::new("  ", Style::PLAIN) };
-            whole.0.extend(row.0);
-            whole
-        })
-        .collect()
-}
-
-fn reply(notice: Notice, text: &str, columns: usize) -> Vec<Row> {
-    match notice {
-        Notice::Ok => markdown::render(text, Style::PLAIN, columns),
-        Notice::Refused => marked("! ", text, Style::of(Colour::Yellow), Style::of(Colour::Yellow), columns),
-        Notice::Failed => marked("✗ ", text, Style::of(Colour::Red), Style::of(Colour::Red), columns),
-    }
-}
-
-fn decided(id: &str, state: &ApprovalState, by: Option<String>, reason: Option<String>, columns: usize) -> Vec<Row> {
-    let (mark, said, colour) = match state {
-        ApprovalState::Open => return Vec::new(),
-        ApprovalState::Allowed => ("✓ ", "allowed", Colour::Green),
-        ApprovalState::AllowedAlways => ("✓ ", "always allowed", Colour::Green),
-        ApprovalState::Denied => ("✗ ", "denied", Colour::Yellow),
-        ApprovalState::Expired => ("✗ ", "expired", Colour::Yellow),
-        ApprovalState::Void => ("✗ ", "void", Colour::Yellow),
-    };
-    let mut text = format!("{id} {said}");
-    if let Some(by) = by {
-        let _ = write!(text, " by {by}");
-    }
-    if let Some(reason) = reason {
-        let _ = write!(text, ": {reason}");
-    }
-    marked(mark, &text, Style::of(colour), Style::DIM, columns)
-}
-
-/// `1 234 567`.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::event::Whole;
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!([0, 12, 123, 1_234, 12_345, 1_234_567].map(grouped), ["0", "12", "123", "1 234", "12 345", "1 234 567"]);
-    }
 
     #[test]
     fn text_tools_and_the_end_come_in_order() {
