@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 mod agents;
+mod architecture;
 mod agents_wire;
 mod demo_agent;
 mod goose_api;

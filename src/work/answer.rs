@@ -367,6 +367,7 @@ impl Work {
         if let Err(error) = self.store().close_turn(last.clone()).await {
             let _ = error.told();
         }
+        self.0.turns.release(last.id, job.session);
         job.live.change(|t| {
             *t = last;
             for approval in t.approvals.iter_mut().filter(|a| a.state == ApprovalState::Open) {

@@ -81,6 +81,18 @@ impl Turns {
         self.with(|s| s.open.get(&turn).cloned())
     }
 
+    /// Counts a turn as ended. Before that is told, so that whoever hears of it finds the session free.
+    pub(super) fn release(&self, turn: TurnId, session: SessionId) {
+        self.with(|s| {
+            s.open.remove(&turn);
+            if let Some(queue) = s.queues.get_mut(&session)
+                && queue.running == Some(turn)
+            {
+                queue.running = None;
+            }
+        });
+    }
+
     fn jobs(&self, keep: impl Fn(&Job) -> bool) -> Vec<(TurnId, Job)> {
         self.with(|s| s.open.iter().filter(|(_, j)| keep(j)).map(|(id, j)| (*id, j.clone())).collect())
     }
@@ -205,12 +217,7 @@ impl Work {
                 let told = Error::Broken(error.into()).told();
                 work.close(&job, TurnState::Failed, Some(told.to_string())).await;
             }
-            work.0.turns.with(|s| {
-                s.open.remove(&id);
-                if let Some(queue) = s.queues.get_mut(&session) {
-                    queue.running = None;
-                }
-            });
+            work.0.turns.release(id, session);
             work.next(session);
         });
     }
@@ -266,7 +273,6 @@ impl Work {
             });
             if waiting {
                 self.close(&job, TurnState::Stopped, None).await;
-                self.0.turns.with(|s| s.open.remove(&id));
                 self.next(job.session);
             } else {
                 job.cancel.cancel();

@@ -107,6 +107,17 @@ async fn nobody_left_to_answer() {
     t.done().await;
 }
 
+#[tokio::test]
+async fn nobody_answered_in_time() {
+    let t = Tester::with(&[], &[("GAGGLE_LIMITS__APPROVAL_TIMEOUT", "1s")]).await;
+    t.say("/project create demo").await.ok();
+    t.say("/ask demo use the tool").await.ok().has("not allowed");
+    t.say("/approve a1").await.refused();
+    t.say("say 2 words").await.ok();
+    t.snapshot("approval_expired");
+    t.done().await;
+}
+
 /// An answer that stands in the input before the question comes is kept for it.
 #[tokio::test]
 async fn answered_before_it_asks() {

@@ -98,35 +98,34 @@ async fn at_random_moments() {
     t.done().await;
 }
 
-/// Answers what asks until every turn of this run has its last state. Returns how many had to be stopped for that.
+/// Answers what asks until nothing is being answered any more. Returns how many had to be stopped for that.
 async fn settle(t: &Tester) -> usize {
+    let place = t.in_conversation("settle");
     let mut answered = HashSet::new();
     let mut stopped = 0;
+    let mut calm = Instant::now();
     loop {
-        let next = t.until("the last states of all turns", |s| {
-            let run = s.run;
-            let open: Vec<_> = s.turns.values().filter(|t| t.last.is_none() && t.in_run(run)).collect();
-            if open.is_empty() {
-                return Some(None);
-            }
-            open.iter().flat_map(|t| t.open_approvals()).find(|a| !answered.contains(a)).map(Some)
-        });
-        match tokio::time::timeout(STUCK, next).await {
-            Ok(None) => return stopped,
-            Ok(Some(approval)) => {
-                t.in_conversation("settle").say(&format!("/approve {approval}")).await;
-                answered.insert(approval);
-            }
-            Err(_) => {
-                let stuck: Vec<_> = t.look(|s| {
-                    s.turns.iter().filter(|(_, t)| t.last.is_none()).map(|(id, t)| (id.clone(), t.session.clone())).collect()
-                });
-                eprintln!("stuck: {stuck:?}");
-                for (_, session) in stuck {
-                    stopped += usize::from(t.in_conversation("settle").say(&format!("/session stop {session}")).await.ok);
-                }
-            }
+        let turns = place.say("/status").await.ok().data("status")["turns"].clone();
+        if turns["running"] == 0 && turns["waiting"] == 0 {
+            return stopped;
         }
+        let (open, asks) = t.look(|s| {
+            let open: Vec<_> = s.turns.values().filter(|t| t.last.is_none() && t.in_run(s.run)).collect();
+            let asks = open.iter().flat_map(|t| t.open_approvals()).find(|a| !answered.contains(a));
+            (open.iter().map(|t| t.session.clone()).collect::<Vec<_>>(), asks)
+        });
+        if let Some(approval) = asks {
+            place.say(&format!("/approve {approval}")).await;
+            answered.insert(approval);
+            calm = Instant::now();
+        } else if calm.elapsed() > STUCK {
+            eprintln!("stuck: {open:?}");
+            for session in open {
+                stopped += usize::from(place.say(&format!("/session stop {session}")).await.ok);
+            }
+            calm = Instant::now();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

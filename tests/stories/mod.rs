@@ -9,4 +9,5 @@ mod pipe;
 mod queue;
 mod restart;
 mod secrets;
+mod serve;
 mod store;

@@ -54,6 +54,29 @@ async fn an_answer_goes_on_after_a_kill() {
     t.done().await;
 }
 
+/// The agent was done while nobody read: its whole answer is told after the restart.
+#[tokio::test]
+async fn an_answer_that_ended_meanwhile() {
+    let mut t = Tester::start().await;
+    slow(&t, "demo", 1).await;
+    let asked = t.begin("/ask demo say 200 words").await;
+    let turn = asked.turn().await;
+    asked.text().await;
+    t.kill().await;
+    let answered = async {
+        let files = || std::fs::read_dir(t.data().join("projects")).unwrap().flatten().flat_map(|p| std::fs::read_dir(p.path().join("state/sessions")).unwrap().flatten());
+        while !files().any(|f| std::fs::read_to_string(f.path()).is_ok_and(|text| text.contains("w200"))) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), answered).await.expect("the agent goes on alone");
+    t.launch();
+    t.ready().await;
+    let last = last(&t, &turn).await;
+    assert_eq!((last["state"].as_str(), last["text"].as_str()), (Some("done"), Some(words(200).as_str())), "{last}");
+    t.done().await;
+}
+
 #[tokio::test]
 async fn killed_again_and_again() {
     let mut t = Tester::start().await;

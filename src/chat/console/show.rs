@@ -60,21 +60,27 @@ fn news(turn: &Turn, told: &mut Told) -> Vec<Event> {
             events.push(Event::Turn(Box::new(TurnEvent { reason: None, ..state_of(turn, TurnState::Working.as_str()) })));
         }
     }
+    // A tool stands after the text that was there before it, and its end before what was said then.
+    for (at, line) in turn.tools.iter().enumerate() {
+        if told.tools.get(at) == Some(&line.state) {
+            continue;
+        }
+        if let Some(text) = turn.text.get(told.text..line.at).filter(|t| !t.is_empty()) {
+            events.push(Event::Text { conversation: place(), turn: id(), text: text.to_owned() });
+            told.text = line.at;
+        }
+        events.push(Event::Tool {
+            conversation: place(),
+            turn: id(),
+            tool: line.tool.clone(),
+            title: line.title.clone(),
+            state: line.state,
+            took_ms: line.took,
+        });
+    }
     if turn.text.len() > told.text {
         events.push(Event::Text { conversation: place(), turn: id(), text: turn.text[told.text..].to_owned() });
         told.text = turn.text.len();
-    }
-    for (at, line) in turn.tools.iter().enumerate() {
-        if told.tools.get(at) != Some(&line.state) {
-            events.push(Event::Tool {
-                conversation: place(),
-                turn: id(),
-                tool: line.tool.clone(),
-                title: line.title.clone(),
-                state: line.state,
-                took_ms: line.took,
-            });
-        }
     }
     told.tools = turn.tools.iter().map(|l| l.state).collect();
     for note in &turn.notes[told.notes.min(turn.notes.len())..] {
