@@ -57,12 +57,16 @@ fn news(turn: &Turn, told: &mut Told) -> Vec<Event> {
             events.push(Event::Turn(Box::new(TurnEvent { reason: None, ..state_of(turn, TurnState::Working.as_str()) })));
         }
     }
-    if turn.text.len() > told.text {
-        events.push(Event::Text { conversation: place(), turn: id(), text: turn.text[told.text..].to_owned() });
-        told.text = turn.text.len();
-    }
+    // A tool stands where it began: what was said before it comes first, what was said after it later.
+    let text = |told: &mut Told, to: usize| {
+        let to = if turn.text.is_char_boundary(to) { to } else { turn.text.len() };
+        let added = turn.text.get(told.text..to).filter(|added| !added.is_empty())?.to_owned();
+        told.text = to;
+        Some(Event::Text { conversation: place(), turn: id(), text: added })
+    };
     for (at, line) in turn.tools.iter().enumerate() {
         if told.tools.get(at) != Some(&line.state) {
+            events.extend(text(told, line.at));
             events.push(Event::Tool {
                 conversation: place(),
                 turn: id(),
@@ -73,6 +77,7 @@ fn news(turn: &Turn, told: &mut Told) -> Vec<Event> {
             });
         }
     }
+    events.extend(text(told, turn.text.len()));
     told.tools = turn.tools.iter().map(|l| l.state).collect();
     for note in &turn.notes[told.notes.min(turn.notes.len())..] {
         events.push(Event::Note { conversation: place(), turn: id(), text: note.clone() });
