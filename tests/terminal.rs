@@ -95,7 +95,11 @@ fn ctrl_c_stops_an_answer_and_twice_leaves() {
     assert!(!pty.written().contains("w5000"), "it was not stopped");
 
     pty.type_line("say 100000 words");
-    counted(&pty, 100);
+    counted(&pty, 6000);
+    pty.type_keys(CTRL_C);
+    pty.wait("the second end", |screen| screen.contains("— stopped") && !screen.contains("w1 w2 w3\n"));
+    pty.type_line("say 100000 words");
+    pty.see("Ctrl-C stops it");
     pty.type_keys(CTRL_C);
     pty.type_keys(CTRL_C);
     assert_eq!(pty.ended(), 0);

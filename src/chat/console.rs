@@ -108,13 +108,16 @@ impl Console {
         self.leave();
     }
 
-    /// Ends the output once what is known of each turn is shown, but no later than after `patience`.
+    /// Ends the output once what is known of each turn is shown, but no later than after `patience`. What still waits for its
+    /// answer is known at the next start.
     pub async fn finish(&self, patience: std::time::Duration) {
         let all = async {
-            self.all_shown().await;
-            let _ = self.0.events.send(None).await;
+            while let Some(mut ended) = self.turns(|t| t.values().find(|s| s.live.read(|t| t.state.is_last())).map(|s| s.ended.subscribe())) {
+                let _ = ended.wait_for(|e| *e).await;
+            }
         };
         let _ = tokio::time::timeout(patience, all).await;
+        let _ = tokio::time::timeout(patience, self.0.events.send(None)).await;
     }
 
     fn turns<T>(&self, look: impl FnOnce(&mut HashMap<TurnId, Shown>) -> T) -> T {

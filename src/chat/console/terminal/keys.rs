@@ -55,6 +55,8 @@ impl Terminal {
 
     pub(super) fn say(&mut self, line: &str) {
         if !line.trim().is_empty() {
+            // The next Ctrl-C is about something else.
+            self.interrupted = None;
             self.ask(What::Say(line.to_owned()), line);
         }
     }

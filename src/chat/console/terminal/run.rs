@@ -1,6 +1,7 @@
 //! The terminal's thread: takes in what there is to show, and reads at the prompt or key by key.
 
 use std::collections::VecDeque;
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
@@ -71,7 +72,8 @@ impl Terminal {
             view: View::default(),
             typing: Typing::default(),
             editor: Editor::new(with),
-            prompt: true,
+            // Reedline draws on standard error.
+            prompt: std::io::stderr().is_terminal(),
             rows: Vec::new(),
             interrupted: None,
             busy: None,
