@@ -81,6 +81,13 @@ pub struct OpenSession {
     pub forgotten: bool,
 }
 
+/// A message and its answer, as the agent remembers them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    pub message: String,
+    pub answer: String,
+}
+
 /// A connection to one agent server, shared by all of its sessions.
 #[async_trait]
 pub trait Agent: Send + Sync {
@@ -98,7 +105,7 @@ pub trait Agent: Send + Sync {
     async fn resume(&self, prompt: &PromptRef) -> Result<Option<Run>, Failure>;
 
     /// The agent's own record of its last answer in a session: the text after the last user message. `None` if it keeps none.
-    async fn last_answer(&self, session: &str) -> Result<Option<String>, Failure>;
+    async fn last_answer(&self, session: &str) -> Result<Option<Exchange>, Failure>;
 
     /// Answers an `ApprovalWanted`.
     async fn answer(&self, session: &str, request: &str, answer: Answer) -> Result<(), Failure>;

@@ -180,13 +180,14 @@ impl App {
         if let Some((listener, routes)) = server {
             tasks.push(tokio::spawn(server::serve(listener, routes, stop.clone())));
         }
+        // Before `ready` is told: whoever hears of it may end us at once.
+        let mut terminate = signals()?;
+        let mut hangup = hangup(way)?;
         ready.set(true);
         console.ready(VERSION).await;
         tracing::info!(version = VERSION, "ready");
         work.resume(recovered);
         let closed = output.closed.clone();
-        let mut terminate = signals()?;
-        let mut hangup = hangup(way)?;
         let door = Door::new(console.clone(), Entrance(engine.clone()), users).run(lines);
         let code = tokio::select! {
             // A person has seen what was refused.

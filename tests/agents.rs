@@ -213,7 +213,7 @@ async fn words_arrive(rig: &Rig) {
     let told = ask(&*agent, &session.id, "say 200 words", Answer::Once).await;
     assert_eq!(told.text, llm::words(200));
     assert!(told.failure.is_none() && told.usage.is_some_and(|usage| usage.output_tokens.is_some()), "{told:?}");
-    assert_eq!(agent.last_answer(&session.id).await.unwrap(), Some(llm::words(200)));
+    assert_eq!(agent.last_answer(&session.id).await.unwrap().map(|e| e.answer), Some(llm::words(200)));
     // What was loaded is no part of the next answer.
     assert_eq!(ask(&*agent, &session.id, "say 3 words", Answer::Once).await.text, "w1 w2 w3");
     assert_eq!(agent.open(Some(&session.id)).await.unwrap(), session);
@@ -231,7 +231,7 @@ async fn tools_ask(rig: &Rig) {
     assert!(matches!(told.ended.as_slice(), [(true, output)] if !output.is_empty()), "{told:?}");
     assert_eq!(std::path::Path::new(&rig.cwd).join("touched").exists(), rig.goose.is_some());
     // Text, tool, text: the record is the same as what was streamed.
-    assert_eq!(agent.last_answer(&session).await.unwrap(), Some(told.text));
+    assert_eq!(agent.last_answer(&session).await.unwrap().map(|e| e.answer), Some(told.text));
 }
 
 async fn cancel_is_quick(rig: &Rig) {
@@ -290,7 +290,7 @@ async fn a_restart_loses_nothing(rig: &Rig) {
     let told = told(&*agent, &session, run, Answer::Once).await;
     assert!(told.failure.is_none() && !told.cancelled, "{told:?}");
     assert!(llm::words(600).ends_with(&told.text), "{}", told.text);
-    assert_eq!(agent.last_answer(&session).await.unwrap(), Some(llm::words(600)));
+    assert_eq!(agent.last_answer(&session).await.unwrap().map(|e| e.answer), Some(llm::words(600)));
 
     // Its end was read by somebody who did not live to tell.
     let stale = PromptRef { request: "read-long-ago".into(), ..prompt.clone() };
@@ -399,7 +399,7 @@ async fn real_goose_long_markdown() {
     let session = agent.open(None).await.unwrap().id;
     let told = ask(&*agent, &session, "markdown 30 KB", Answer::Once).await;
     assert_eq!(told.text, llm::markdown(30));
-    assert_eq!(agent.last_answer(&session).await.unwrap(), Some(told.text));
+    assert_eq!(agent.last_answer(&session).await.unwrap().map(|e| e.answer), Some(told.text));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -411,7 +411,7 @@ async fn real_goose_model_errors() {
         async move {
             let session = agent.open(None).await.unwrap().id;
             let told = ask(&*agent, &session, prompt, Answer::Once).await;
-            eprintln!("{prompt}: {:?} {:?} {:?}", told.text, told.failure, agent.last_answer(&session).await.unwrap());
+            eprintln!("{prompt}: {:?} {:?} {:?}", told.text, told.failure, agent.last_answer(&session).await.unwrap().map(|e| e.answer));
             (session, told)
         }
     });
@@ -447,9 +447,9 @@ async fn rest_answers() {
         let session = agent.open(None).await.unwrap().id;
         let ask = |text: &'static str| ask(&*agent, &session, text, Answer::Once);
         assert_eq!(ask("say 200 words").await.text, llm::words(200));
-        assert_eq!(agent.last_answer(&session).await.unwrap(), Some(llm::words(200)));
+        assert_eq!(agent.last_answer(&session).await.unwrap().map(|e| e.answer), Some(llm::words(200)));
         assert_eq!(ask("markdown 30 KB").await.text, llm::markdown(30));
-        assert_eq!(agent.last_answer(&session).await.unwrap(), Some(llm::markdown(30)));
+        assert_eq!(agent.last_answer(&session).await.unwrap().map(|e| e.answer), Some(llm::markdown(30)));
         let told = ask("tool").await;
         assert!(told.tools.len() == 1 && told.ended.len() == 1 && told.ended[0].0 && !told.text.is_empty(), "{told:?}");
         let told = ask("big tool").await;
@@ -490,6 +490,6 @@ async fn rest_failures() {
     agent.cancel(&forgotten.id).await.unwrap();
     assert!(told(&*agent, &forgotten.id, run, Answer::Once).await.cancelled);
     agent.forget(&forgotten.id).await.unwrap();
-    assert_eq!(agent.last_answer(&forgotten.id).await.unwrap(), None);
+    assert_eq!(agent.last_answer(&forgotten.id).await.unwrap().map(|e| e.answer), None);
     assert_eq!(faults(&server), Vec::<String>::new());
 }

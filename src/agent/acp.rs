@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::DropGuard;
 
 use self::core::{Core, Hello, Wire, unknown};
-use super::{Agent, Failure, OpenSession, Run, sentences};
+use super::{Agent, Exchange, Failure, OpenSession, Run, sentences};
 use crate::model::{Answer, Content, PromptRef};
 
 pub use pipe::connect as connect_pipes;
@@ -128,7 +128,7 @@ impl Agent for Acp {
         Ok(Some(run))
     }
 
-    async fn last_answer(&self, session: &str) -> Result<Option<String>, Failure> {
+    async fn last_answer(&self, session: &str) -> Result<Option<Exchange>, Failure> {
         let session = self.core.session(session);
         if !self.core.hello.load || session.running().is_some() {
             return Ok(None);

@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::frames::{Frames, Step};
 use super::site::{Site, Trouble};
 use super::sse::{self, Cut, Life};
-use super::{Agent, AgentEvent, Failure, MAX_EVENT, OpenSession, Patience, Run, sentences};
+use super::{Agent, AgentEvent, Exchange, Failure, MAX_EVENT, OpenSession, Patience, Run, sentences};
 use crate::model::{Answer, Content, PromptRef};
 
 const API: &str = "/api/v1";
@@ -243,7 +243,7 @@ impl Agent for GooseApi {
         Ok(None)
     }
 
-    async fn last_answer(&self, session: &str) -> Result<Option<String>, Failure> {
+    async fn last_answer(&self, session: &str) -> Result<Option<Exchange>, Failure> {
         let response = self.call(Method::GET, &format!("/sessions/{}/messages", escaped(session))).await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);

@@ -15,7 +15,7 @@ use crate::agent::{Agent, AgentEvent, Failure, Run};
 use crate::error::{Error, Result};
 use crate::model::{
     Answer, ApprovalId, ApprovalState, Content, Project, PromptRef, Session, Status, Timestamp, ToolLine, ToolState, Turn,
-    TurnState, Usage, clip,
+    TurnState, Usage, clip, words,
 };
 
 const LOST: &str = "Gaggle ended in the middle of this answer. Ask again with `/session retry`.";
@@ -25,6 +25,10 @@ const KEEP_EVERY: Duration = Duration::from_millis(500);
 const STOP_GRACE: Duration = Duration::from_millis(800);
 /// How long a resumed prompt that was never confirmed may stay silent before it counts as never sent.
 const UNCONFIRMED: Duration = Duration::from_secs(3);
+/// Why an approval is void whose turn somebody stopped.
+pub(super) const STOPPED: &str = "the turn was stopped";
+const UNSENT: &str =
+    "Gaggle ended while it sent this message, so the agent may not have got it. Ask again with `/session retry`.";
 
 /// A last state with its reason.
 struct End {
@@ -187,19 +191,17 @@ impl Work {
                 Some((id, answer)) = decisions.recv() => self.pass_on(&reading, id, answer).await,
                 () = job.cancel.cancelled(), if give_up.is_none() => {
                     give_up = Some(Clock::now() + STOP_GRACE);
-                    self.void_approvals(&reading).await;
+                    // In this order: an answer of a run that is not being cancelled would be a refusal, and the run go on.
                     let cancel = tokio::time::timeout(STOP_GRACE, reading.agent.cancel(&reading.prompt.session));
                     if let Ok(Err(error)) = cancel.await {
                         tracing::info!(%error, "the agent could not be told to stop");
                     }
+                    self.void_approvals(&reading).await;
                 }
                 () = sleep_until(give_up.unwrap_or(keep_at)), if give_up.is_some() => return End::stopped(),
                 () = sleep_until(unconfirmed.unwrap_or(keep_at)), if unconfirmed.is_some() && !heard => {
                     let _ = reading.agent.cancel(&reading.prompt.session).await;
-                    return End::new(
-                        TurnState::Interrupted,
-                        "Gaggle ended while it sent this message, so the agent may not have got it. Ask again with `/session retry`.",
-                    );
+                    return End::new(TurnState::Interrupted, UNSENT);
                 }
                 () = sleep_until(expiry.map_or(keep_at, |(_, at)| at)), if expiry.is_some() => {
                     if let Some((id, _)) = expiry {
@@ -280,14 +282,26 @@ impl Work {
             return done;
         }
         let live = &reading.job.live;
-        let seen = live.read(|t| t.text.clone());
+        let (seen, message) = live.read(|t| (t.text.clone(), words(&t.message.text)));
         match reading.agent.last_answer(&reading.prompt.session).await {
-            Ok(Some(whole)) if whole.starts_with(&seen) => {
-                live.change(|t| t.text = whole);
+            // If this message never reached the agent, its last answer is to another one.
+            Ok(Some(last)) if words(&last.message) == message && last.answer.starts_with(&seen) => {
+                if !reading.prompt.sent && self.was_asked_before(reading.job, &message).await {
+                    return End::new(TurnState::Interrupted, UNSENT);
+                }
+                live.change(|t| t.text = last.answer);
                 done
             }
+            _ if !reading.prompt.sent => End::new(TurnState::Interrupted, UNSENT),
             _ => End::new(TurnState::Interrupted, "A piece of this answer was lost on the way. Ask again with `/session retry`."),
         }
+    }
+
+    /// Whether the message before this one has the same words, so that an answer cannot be told from the one before it.
+    async fn was_asked_before(&self, job: &Job, message: &str) -> bool {
+        let id = job.live.read(|t| t.id);
+        let turns = self.store().turns_of(job.session).await.unwrap_or_default();
+        turns.iter().rev().find(|t| t.id < id).is_some_and(|t| words(&t.message.text) == message)
     }
 
     /// Hands the text that came since to the store, without waiting for it.
@@ -321,7 +335,7 @@ impl Work {
         for (id, request) in open {
             let _ = self
                 .store()
-                .decide(id, ApprovalState::Void, None, Some("the turn was stopped".into()))
+                .decide(id, ApprovalState::Void, None, Some(STOPPED.into()))
                 .await
                 .map_err(Error::told);
             let _ = reading.agent.answer(&reading.prompt.session, &request, Answer::Cancelled).await;

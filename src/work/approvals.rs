@@ -1,6 +1,7 @@
 //! Approvals: opened when an agent asks, decided once, by a person, by expiry or because nobody can answer.
 
 use super::Work;
+use super::answer::STOPPED;
 use super::turns::Job;
 use crate::agent::Agent;
 use crate::error::{Error, Result, refused};
@@ -69,8 +70,12 @@ impl Work {
                 ApprovalState::Allowed => Answer::Once,
                 ApprovalState::AllowedAlways => Answer::Always,
                 ApprovalState::Denied | ApprovalState::Expired => Answer::Deny,
-                ApprovalState::Void => Answer::Cancelled,
-                ApprovalState::Open => continue,
+                ApprovalState::Void if approval.reason.as_deref() == Some(STOPPED) => {
+                    job.cancel.cancel();
+                    let _ = agent.cancel(session).await;
+                    Answer::Cancelled
+                }
+                ApprovalState::Void | ApprovalState::Open => continue,
             };
             if let Err(error) = agent.answer(session, &approval.request, answer).await {
                 tracing::warn!(%error, approval = %approval.id, "an answer did not reach the agent");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::agent::{AgentEvent, Failure, sentences};
+use crate::agent::{AgentEvent, Exchange, Failure, sentences};
 use crate::model::{Usage, clip};
 
 /// More of a tool's output than this is left out; people read it in a chat.
@@ -266,6 +266,9 @@ pub fn usage(value: &Value) -> Option<Usage> {
 /// What `session/load` replays, as far as it is the answer to the last message of the user.
 #[derive(Debug, Default)]
 pub struct Replay {
+    message: String,
+    /// The agent's id of the message, if it gives one: its pieces have the same.
+    id: Option<String>,
     text: String,
     answered: bool,
 }
@@ -273,7 +276,13 @@ pub struct Replay {
 impl Replay {
     pub fn update(&mut self, update: &Value) {
         match update["sessionUpdate"].as_str() {
-            Some("user_message_chunk") => *self = Self::default(),
+            Some("user_message_chunk") => {
+                let id = update["messageId"].as_str();
+                if id.is_none() || id != self.id.as_deref() {
+                    *self = Self { id: id.map(str::to_owned), ..Self::default() };
+                }
+                self.message.push_str(update["content"]["text"].as_str().unwrap_or_default());
+            }
             Some("agent_message_chunk") => {
                 if is_disguised(update["messageId"].as_str(), update["content"]["text"].as_str().unwrap_or_default()) {
                     return;
@@ -286,8 +295,8 @@ impl Replay {
         }
     }
 
-    pub fn answer(self) -> Option<String> {
-        self.answered.then_some(self.text)
+    pub fn answer(self) -> Option<Exchange> {
+        self.answered.then_some(Exchange { message: self.message, answer: self.text })
     }
 }
 

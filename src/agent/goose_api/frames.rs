@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::agent::acp::shortened;
-use crate::agent::{AgentEvent, Failure, sentences};
+use crate::agent::{AgentEvent, Exchange, Failure, sentences};
 use crate::model::clip;
 
 const MAX_TITLE: usize = 200;
@@ -139,18 +139,22 @@ fn confirmation(content: &Value) -> String {
     )
 }
 
-/// The text after the last message of the user.
-pub fn last_answer(body: &Value) -> Option<String> {
+/// The last message of the user and the text after it.
+pub fn last_answer(body: &Value) -> Option<Exchange> {
+    let mut asked = String::new();
     let mut answer: Option<String> = None;
     for message in body["messages"].as_array().into_iter().flatten() {
         let content = message["content"].as_str().unwrap_or_default();
         match message["role"].as_str() {
-            Some(role) if role.eq_ignore_ascii_case("user") => answer = None,
+            Some(role) if role.eq_ignore_ascii_case("user") => {
+                content.clone_into(&mut asked);
+                answer = None;
+            }
             Some(role) if role.eq_ignore_ascii_case("assistant") => answer.get_or_insert_default().push_str(content),
             _ => {}
         }
     }
-    answer
+    answer.map(|answer| Exchange { message: asked, answer })
 }
 
 #[cfg(test)]
@@ -221,7 +225,7 @@ mod tests {
         let body = json!({ "messages": [
             { "role": "user", "content": "q" }, { "role": "assistant", "content": "a" }, { "role": "assistant", "content": "b" },
         ]});
-        assert_eq!(last_answer(&body).as_deref(), Some("ab"));
+        assert_eq!(last_answer(&body), Some(Exchange { message: "q".to_owned(), answer: "ab".to_owned() }));
         assert_eq!(last_answer(&json!({ "messages": [{ "role": "User", "content": "q" }] })), None);
     }
 }
