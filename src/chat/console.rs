@@ -112,7 +112,9 @@ impl Console {
     /// answer is known at the next start.
     pub async fn finish(&self, patience: std::time::Duration) {
         let all = async {
-            while let Some(mut ended) = self.turns(|t| t.values().find(|s| s.live.read(|t| t.state.is_last())).map(|s| s.ended.subscribe())) {
+            while let Some(mut ended) =
+                self.turns(|t| t.values().find(|s| s.live.read(|t| t.state.is_last())).map(|s| s.ended.subscribe()))
+            {
                 let _ = ended.wait_for(|e| *e).await;
             }
         };
