@@ -411,7 +411,12 @@ async fn real_goose_model_errors() {
         async move {
             let session = agent.open(None).await.unwrap().id;
             let told = ask(&*agent, &session, prompt, Answer::Once).await;
-            eprintln!("{prompt}: {:?} {:?} {:?}", told.text, told.failure, agent.last_answer(&session).await.unwrap().map(|e| e.answer));
+            eprintln!(
+                "{prompt}: {:?} {:?} {:?}",
+                told.text,
+                told.failure,
+                agent.last_answer(&session).await.unwrap().map(|e| e.answer)
+            );
             (session, told)
         }
     });

@@ -21,7 +21,13 @@ const MAY: &[(&str, &[&str])] = &[
     ("control", &["store"]),
     ("config", &["commands", "access", "agent", "work"]),
     ("cli", &[]),
-    ("app", &["commands", "model", "error", "agent", "runtime", "store", "chat", "work", "access", "handlers", "engine", "server", "control", "config", "cli"]),
+    (
+        "app",
+        &[
+            "commands", "model", "error", "agent", "runtime", "store", "chat", "work", "access", "handlers", "engine", "server",
+            "control", "config", "cli",
+        ],
+    ),
     // `chat` for the log alone, which must not write into a line that is being edited.
     ("main", &["app", "cli", "chat"]),
     ("lib", &[]),
@@ -100,7 +106,8 @@ fn named(code: &str, start: &str) -> BTreeSet<String> {
 
 #[test]
 fn nobody_names_whom_they_may_not() {
-    let may: BTreeMap<&str, BTreeSet<&str>> = MAY.iter().map(|(module, others)| (*module, others.iter().copied().collect())).collect();
+    let may: BTreeMap<&str, BTreeSet<&str>> =
+        MAY.iter().map(|(module, others)| (*module, others.iter().copied().collect())).collect();
     let mut wrong = Vec::new();
     for (file, text) in sources("src") {
         let module = file.split(['/', '.']).next().unwrap();

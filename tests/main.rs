@@ -2,8 +2,8 @@
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 mod agents;
-mod architecture;
 mod agents_wire;
+mod architecture;
 mod demo_agent;
 mod goose_api;
 mod goose_real;

@@ -333,11 +333,7 @@ impl Work {
             .live
             .read(|t| t.approvals.iter().filter(|a| a.state == ApprovalState::Open).map(|a| (a.id, a.request.clone())).collect());
         for (id, request) in open {
-            let _ = self
-                .store()
-                .decide(id, ApprovalState::Void, None, Some(STOPPED.into()))
-                .await
-                .map_err(Error::told);
+            let _ = self.store().decide(id, ApprovalState::Void, None, Some(STOPPED.into())).await.map_err(Error::told);
             let _ = reading.agent.answer(&reading.prompt.session, &request, Answer::Cancelled).await;
         }
     }

@@ -59,7 +59,8 @@ async fn stopping() {
     asked.text().await;
     let (one, two) =
         (t.in_conversation("a").begin("/session stop s1").await, t.in_conversation("b").begin("/session stop s1").await);
-    (one.end().await, two.end().await);
+    one.end().await;
+    two.end().await;
     asked.end().await.ended_as("stopped");
     // What a deactivation and a deletion cut off.
     let asked = t.begin("say 2000 words").await;

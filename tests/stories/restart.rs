@@ -64,7 +64,12 @@ async fn an_answer_that_ended_meanwhile() {
     asked.text().await;
     t.kill().await;
     let answered = async {
-        let files = || std::fs::read_dir(t.data().join("projects")).unwrap().flatten().flat_map(|p| std::fs::read_dir(p.path().join("state/sessions")).unwrap().flatten());
+        let files = || {
+            std::fs::read_dir(t.data().join("projects"))
+                .unwrap()
+                .flatten()
+                .flat_map(|p| std::fs::read_dir(p.path().join("state/sessions")).unwrap().flatten())
+        };
         while !files().any(|f| std::fs::read_to_string(f.path()).is_ok_and(|text| text.contains("w200"))) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }

@@ -8,7 +8,10 @@ use crate::support::tester::{Tester, snapshot};
 async fn the_same_with_a_configuration() {
     let mut t = Tester::prepare(&["serve", "--json", "--config", "gaggle.toml"], &[("GAGGLE_LIMITS__QUEUE", "1")]);
     let data = t.data();
-    let file = format!("data_dir = {:?}\n[agent]\nname = \"demo\"\nenv = {{ GAGGLE_DEMO_PACE_MS = \"5\" }}\n", data.display().to_string());
+    let file = format!(
+        "data_dir = {:?}\n[agent]\nname = \"demo\"\nenv = {{ GAGGLE_DEMO_PACE_MS = \"5\" }}\n",
+        data.display().to_string()
+    );
     std::fs::write(t.folder().join("gaggle.toml"), file).unwrap();
     let ran = t.run(&["check", "--config", "gaggle.toml"], "").await;
     assert_eq!(ran.code, Some(0), "{ran}");
@@ -36,7 +39,11 @@ async fn all_faults_at_once() {
     let file = "data_dri = \"x\"\n[runtime]\nkind = \"docker\"\n[limits]\nqueue = \"many\"\napproval_timeout = \"soon\"\n[agent]\nurl = \"ftp://x\"\n";
     std::fs::write(t.folder().join("gaggle.toml"), file).unwrap();
     let mut told = String::new();
-    for args in [&["serve", "--json", "--config", "gaggle.toml"][..], &["check", "--config", "gaggle.toml"], &["serve", "--json", "--config", "nothing.toml"]] {
+    for args in [
+        &["serve", "--json", "--config", "gaggle.toml"][..],
+        &["check", "--config", "gaggle.toml"],
+        &["serve", "--json", "--config", "nothing.toml"],
+    ] {
         let ran = t.run(args, "").await;
         assert_eq!(ran.code, Some(1), "{ran}");
         told += &format!("$ gaggle {}\n{ran}\n\n", args.join(" "));

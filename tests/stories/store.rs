@@ -121,6 +121,7 @@ async fn what_cannot_be_read_is_not_overwritten() {
         drop(db);
         std::fs::read(&file).unwrap()
     }));
+    let cause = regex::Regex::new(r"\((I/O error|DB corrupted|failed).*\);").unwrap();
     for (name, bytes) in cases {
         std::fs::write(&file, &bytes).unwrap();
         let ran = t.pipe("/project list\n").await;
@@ -136,7 +137,7 @@ async fn what_cannot_be_read_is_not_overwritten() {
             }
         }
         // Which fault the library finds first depends on what lies where.
-        let ran = regex::Regex::new(r"\((I/O error|DB corrupted|failed).*\);").unwrap().replace(&ran.to_string(), "(‹cause›);").into_owned();
+        let ran = cause.replace(&ran.to_string(), "(‹cause›);").into_owned();
         told += &format!("{name}\n{ran}\n\n");
     }
     snapshot("unreadable_stores", &told);
