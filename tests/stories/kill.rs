@@ -203,6 +203,9 @@ async fn answered_once(t: &Tester) {
     let mut states: BTreeMap<&str, usize> = BTreeMap::new();
     for turn in turns.values() {
         *states.entry(turn["state"].as_str().unwrap()).or_default() += 1;
+        if let Some(reason) = turn["reason"].as_str() {
+            *states.entry(reason).or_default() += 1;
+        }
     }
     eprintln!("{states:?}; {unseen} ended in the moment of a kill");
     assert!(done > KILLS / 4, "too little was answered: {done}");

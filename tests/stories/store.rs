@@ -113,13 +113,15 @@ async fn what_cannot_be_read_is_not_overwritten() {
                 table.iter().unwrap().map(|r| r.map(|(k, v)| (k.value().to_vec(), v.value().to_vec())).unwrap()).collect();
             rows.into_iter().find(|(k, _)| k.windows(6).any(|w| w == b"schema")).unwrap()
         };
-        let newer = if row.1.len() == 8 { 7_u64.to_be_bytes().to_vec() } else { b"7".to_vec() };
+        // A value is its version and JSON.
+        let newer = [&row.1[..1], b"7"].concat();
         let tx = db.begin_write().unwrap();
         tx.open_table(META).unwrap().insert(row.0.as_slice(), newer.as_slice()).unwrap();
         tx.commit().unwrap();
         drop(db);
         std::fs::read(&file).unwrap()
     }));
+    let cause = regex::Regex::new(r"\((I/O error|DB corrupted|failed).*\);").unwrap();
     for (name, bytes) in cases {
         std::fs::write(&file, &bytes).unwrap();
         let ran = t.pipe("/project list\n").await;
@@ -134,6 +136,8 @@ async fn what_cannot_be_read_is_not_overwritten() {
                 assert!(after.len() == bytes.len() && after[marks..] == bytes[marks..], "{name} was changed");
             }
         }
+        // Which fault the library finds first depends on what lies where.
+        let ran = cause.replace(&ran.to_string(), "(‹cause›);").into_owned();
         told += &format!("{name}\n{ran}\n\n");
     }
     snapshot("unreadable_stores", &told);

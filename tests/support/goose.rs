@@ -22,6 +22,8 @@ pub struct Goose {
 pub fn binary(test: &str) -> Option<PathBuf> {
     let binary = std::env::var_os("GAGGLE_TEST_GOOSE").map(PathBuf::from);
     if binary.is_none() {
+        // Where everything has to run, a test that would skip fails.
+        assert!(std::env::var_os("GAGGLE_TEST_ALL").is_none(), "{test} needs GAGGLE_TEST_GOOSE");
         eprintln!(
             "skipped: {test} needs a real Goose: npm install --prefix DIR @aaif/goose-binary-linux-x64@1.52.0, then set \
              GAGGLE_TEST_GOOSE=DIR/node_modules/@aaif/goose-binary-linux-x64/bin/goose"

@@ -380,7 +380,7 @@ mod tests {
         {
             replay.update(&update);
         }
-        assert_eq!(replay.answer().map(|e| e.answer).as_deref(), Some("one two"));
+        assert_eq!(replay.answer().map(|last| last.answer).as_deref(), Some("one two"));
         let mut unanswered = Replay::default();
         unanswered.update(&json!({ "sessionUpdate": "user_message_chunk" }));
         assert_eq!(unanswered.answer(), None);
