@@ -150,7 +150,7 @@ impl Engine {
         };
         self.audit(&caller, summary.clone(), "allowed".into());
         if call.values.is_none()
-            && let Some(form) = handlers::form(&call)?
+            && let Some(form) = handlers::form(&self.0.context, &call)?
         {
             return self.ask_form(call, form).await;
         }

@@ -15,6 +15,7 @@ use gaggle_commands::{Command, ProjectCommand, ProjectSecretCommand, SecretComma
 use crate::access::{Authorized, Policy};
 use crate::error::Result;
 use crate::model::{Form, Reply, Timestamp};
+use crate::runtime::Feature;
 use crate::work::{TurnTicket, Work};
 
 /// What handlers work with.
@@ -46,7 +47,8 @@ pub fn opens_turn(command: &Command) -> bool {
 }
 
 /// What a command still needs before it can run.
-pub fn form(call: &Authorized) -> Result<Option<Form>> {
+pub fn form(context: &Context, call: &Authorized) -> Result<Option<Form>> {
+    let takes_secrets = || context.work.runtime().supports(Feature::Secrets);
     Ok(match &call.command {
         Command::Project(ProjectCommand::Delete { yes: false, keep_files, .. }) => {
             Some(show::confirm(project::delete_question(call.project()?, *keep_files)))
@@ -55,9 +57,13 @@ pub fn form(call: &Authorized) -> Result<Option<Form>> {
             Some(show::confirm(session::delete_question(call.session()?)))
         }
         Command::Project(ProjectCommand::Secret(ProjectSecretCommand::Set { key, .. })) => {
+            takes_secrets()?;
             Some(secret::value_form(&key.0, &format!("the project `{}`", call.project()?.name)))
         }
-        Command::Secret(SecretCommand::Set { key }) => Some(secret::value_form(&key.0, "all of your projects")),
+        Command::Secret(SecretCommand::Set { key }) => {
+            takes_secrets()?;
+            Some(secret::value_form(&key.0, "all of your projects"))
+        }
         _ => None,
     })
 }

@@ -56,6 +56,11 @@ pub trait Runtime: Send + Sync {
     /// `Err` with the sentence to refuse with, for what this runtime cannot do.
     fn supports(&self, feature: Feature) -> Result<()>;
 
+    /// What people ought to know when they choose something that is kept but not enforced here.
+    fn caveat(&self, _feature: Feature) -> Option<&'static str> {
+        None
+    }
+
     /// Starts the project's agent and returns when it is ready. Steps are reported as they happen; what was begun is taken
     /// back if it fails.
     async fn activate(&self, launch: Launch, steps: Steps) -> Result<Endpoint>;

@@ -39,6 +39,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ProjectComma
 }
 
 async fn create(context: &Context, call: &Authorized, name: &str, settings: &gaggle_commands::ProjectSettings) -> Result<Reply> {
+    let caveat = project_settings::caveat(context, settings);
     let settings = project_settings::checked(context, Settings::default(), settings)?;
     let now = Timestamp::now();
     let project = Project {
@@ -55,7 +56,7 @@ async fn create(context: &Context, call: &Authorized, name: &str, settings: &gag
     };
     let project = context.work.store().create_project(project).await?;
     Ok(Reply::ok(format!(
-        "Created the project `{name}`. Start its agent with `/project activate {name}`, or just ask: `/ask {name} MESSAGE`."
+        "Created the project `{name}`. Start its agent with `/project activate {name}`, or just ask: `/ask {name} MESSAGE`.{caveat}"
     ))
     .with("projects", [show::project_data(context, &project).await?]))
 }

@@ -54,8 +54,15 @@ pub async fn update(
         .await?;
     let Some(changed) = changed else { return refused("The project was deleted in the meantime.") };
     let when = when(context, &changed).await;
-    Ok(Reply::ok(format!("Changed the project `{}`. {when}", changed.name))
+    Ok(Reply::ok(format!("Changed the project `{}`. {when}{}", changed.name, caveat(context, wanted)))
         .with("projects", [show::project_data(context, &changed).await?]))
+}
+
+/// What to know of what was asked for, as a further sentence.
+pub fn caveat(context: &Context, wanted: &ProjectSettings) -> String {
+    let limits = wanted.cpu.is_some() || wanted.memory.is_some();
+    let caveat = context.work.runtime().caveat(Feature::Limits).filter(|_| limits);
+    caveat.map(|c| format!(" {c}")).unwrap_or_default()
 }
 
 /// When a change reaches the agent.

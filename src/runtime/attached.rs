@@ -94,7 +94,7 @@ impl Runtime for AttachedRuntime {
         };
         refused(format!(
             "This project uses an agent server that somebody else runs ({}), so Gaggle cannot {cannot}. Instead, {instead}, or use \
-             the `local` or `kubernetes` runtime.",
+             the `local` runtime.",
             self.options.url
         ))
     }

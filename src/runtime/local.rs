@@ -190,15 +190,15 @@ impl Runtime for LocalRuntime {
         "local"
     }
 
-    fn supports(&self, feature: Feature) -> Result<()> {
-        match feature {
-            // A process can be given limits of its own, but its children each get the same again, and a group of processes can only
-            // be limited by cgroups, which need rights that Gaggle must not have.
-            Feature::Limits => refused(
-                "The local runtime cannot limit CPU or memory: leave `--cpu` and `--memory` out, or use the `kubernetes` runtime.",
-            ),
-            Feature::Logs | Feature::Secrets | Feature::Environment | Feature::Repository | Feature::Settings => Ok(()),
-        }
+    fn supports(&self, _feature: Feature) -> Result<()> {
+        Ok(())
+    }
+
+    fn caveat(&self, feature: Feature) -> Option<&'static str> {
+        // A process can be given limits of its own, but its children each get the same again, and a group of processes can only
+        // be limited by cgroups, which need rights that Gaggle must not have.
+        (feature == Feature::Limits)
+            .then_some("The local runtime keeps the CPU and memory limits with the project, but cannot hold its agent to them.")
     }
 
     async fn activate(&self, launch: Launch, steps: Steps) -> Result<Endpoint> {
