@@ -218,9 +218,14 @@ impl Engine {
             outcome,
         };
         let work = self.work().clone();
-        self.work().spawn(async move {
+        let mut kept = Box::pin(async move {
             let _ = work.store().audit(entry).await.map_err(Error::told);
         });
+        // Begun here and only awaited elsewhere: the writer gets the entries in the order in which things happened.
+        let mut once = std::task::Context::from_waker(std::task::Waker::noop());
+        if kept.as_mut().poll(&mut once).is_pending() {
+            self.work().spawn(kept);
+        }
     }
 }
 
