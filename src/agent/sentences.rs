@@ -91,7 +91,7 @@ pub fn too_large() -> Failure {
 
 pub fn gone(place: &str, why: &str) -> Failure {
     Failure::Interrupted(format!(
-        "The agent at {place} is gone ({}); the answer is incomplete. Ask again once it is back.",
+        "The agent at {place} is gone ({}); the answer is incomplete. Ask again with `/session retry`.",
         quoted(why)
     ))
 }

@@ -54,7 +54,12 @@ impl Program {
 
     /// For people.
     fn name(&self) -> String {
-        self.command().file_name().map_or_else(|| "the agent".to_owned(), |name| name.to_string_lossy().into_owned())
+        let demo = match self {
+            Program::Http { args, .. } | Program::Stdio { args, .. } => args.first().is_some_and(|a| a == "demo-agent"),
+        };
+        let own =
+            || self.command().file_name().map_or_else(|| "the agent".to_owned(), |name| name.to_string_lossy().into_owned());
+        if demo { "the demo agent".to_owned() } else { own() }
     }
 }
 

@@ -146,9 +146,9 @@ impl Work {
         };
         match kind {
             Kind::Activate => self.bring_up(&project, steps).await,
-            Kind::Deactivate => self.bring_down(&project, steps).await,
+            Kind::Deactivate => self.bring_down(&project, "the project was deactivated", steps).await,
             Kind::Restart => {
-                self.bring_down(&project, steps.clone()).await?;
+                self.bring_down(&project, "the project was restarted", steps.clone()).await?;
                 self.bring_up(&Project { status: Status::Inactive, ..project }, steps).await
             }
             Kind::Delete { keep_files } => self.remove(&project, keep_files, steps).await,
@@ -185,12 +185,12 @@ impl Work {
         }
     }
 
-    async fn bring_down(&self, project: &Project, steps: mpsc::Sender<Progress>) -> Result<()> {
+    async fn bring_down(&self, project: &Project, why: &str, steps: mpsc::Sender<Progress>) -> Result<()> {
         if project.status == Status::Inactive && self.0.runtime.endpoint(&project.id).await.is_none() {
             return Ok(());
         }
         self.set_status(&project.id, Status::Deactivating, None).await?;
-        self.end_turns(&project.id, "the project was deactivated").await;
+        self.end_turns(&project.id, why).await;
         self.0.agents.close(&project.id).await;
         match self.0.runtime.deactivate(&project.id, steps).await {
             Ok(()) => self.set_status(&project.id, Status::Inactive, None).await,
