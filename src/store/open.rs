@@ -11,6 +11,7 @@ use super::table::{self, META, Read as _};
 pub const DATABASE: &str = "gaggle.redb";
 /// What this program reads and writes. Raise it with a step in [`migrate`].
 pub const SCHEMA: u64 = 1;
+const SCHEMA_KEY: &str = "schema_version";
 /// Pages kept in memory: the hot ones of a team's store fit, and an idle program stays small.
 const CACHE: usize = 8 * 1024 * 1024;
 
@@ -40,11 +41,39 @@ pub fn database(dir: &Path) -> Result<Database, OpenError> {
     make_private(dir)
         .map_err(|e| OpenError::new(dir, format!("the folder cannot be used ({e})"), "choose another `data_dir`"))?;
     let path = dir.join(DATABASE);
+    look(&path)?;
     let db = builder().create(&path).map_err(|e| explain(&path, &e))?;
     restrict(&path)
         .map_err(|e| OpenError::new(&path, format!("its permissions cannot be set ({e})"), "choose another `data_dir`"))?;
     migrate(&db, &path)?;
     Ok(db)
+}
+
+/// Looks at a file without changing a byte of it, so that what is refused stays as it was.
+fn look(path: &Path) -> Result<(), OpenError> {
+    use redb::ReadableDatabase as _;
+    if std::fs::metadata(path).map_or(0, |m| m.len()) == 0 {
+        return Ok(());
+    }
+    let db = match builder().open_read_only(path) {
+        Ok(db) => db,
+        // Not closed cleanly, which only opening it for writing mends; or in use, which that tells as well.
+        Err(DatabaseError::RepairAborted | DatabaseError::DatabaseAlreadyOpen) => return Ok(()),
+        Err(e) => return Err(explain(path, &e)),
+    };
+    let found = db.begin_read().ok().and_then(|tx| tx.fetch(&META, &SCHEMA_KEY.to_owned()).ok().flatten());
+    match found {
+        Some(newer) if newer > SCHEMA => Err(from_the_future(path, newer)),
+        _ => Ok(()),
+    }
+}
+
+fn from_the_future(path: &Path, schema: u64) -> OpenError {
+    OpenError::new(
+        path,
+        format!("the store was written by a newer Gaggle (schema {schema}, this one knows {SCHEMA}); nothing was changed"),
+        "use the newer program",
+    )
 }
 
 pub fn builder() -> redb::Builder {
@@ -99,17 +128,13 @@ pub fn migrate(db: &Database, path: &Path) -> Result<(), OpenError> {
     use redb::ReadableDatabase as _;
     let failed =
         |e: String| OpenError::new(path, format!("the store cannot be read ({e}); nothing was changed"), "bring back a backup");
-    let key = "schema_version".to_owned();
+    let key = SCHEMA_KEY.to_owned();
     let read = db.begin_read().map_err(|e| failed(e.to_string()))?;
     let found = read.fetch(&META, &key).map_err(|e| failed(cause(&e)))?;
     drop(read);
     match found {
         Some(SCHEMA) => Ok(()),
-        Some(newer) if newer > SCHEMA => Err(OpenError::new(
-            path,
-            format!("the store was written by a newer Gaggle (schema {newer}, this one knows {SCHEMA}); nothing was changed"),
-            "use the newer program",
-        )),
+        Some(newer) if newer > SCHEMA => Err(from_the_future(path, newer)),
         older => {
             let tx = db.begin_write().map_err(|e| failed(e.to_string()))?;
             for version in older.unwrap_or(0)..SCHEMA {

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::Stdio;
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use crate::support::tester::{Tester, agents, snapshot};
 
@@ -59,25 +59,6 @@ async fn backup_and_restore() {
     t.done().await;
 }
 
-/// Everything that a store holds.
-fn rows(file: &[u8]) -> Vec<(String, Vec<u8>, Vec<u8>)> {
-    let copy = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(copy.path(), file).unwrap();
-    let db = Database::open(copy.path()).unwrap();
-    let tx = db.begin_read().unwrap();
-    let mut found = Vec::new();
-    for table in tx.list_tables().unwrap() {
-        let name = table.name().to_owned();
-        let definition: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new(&name);
-        for row in tx.open_table(definition).unwrap().iter().unwrap() {
-            let (key, value) = row.unwrap();
-            found.push((name.clone(), key.value().to_vec(), value.value().to_vec()));
-        }
-    }
-    assert!(!found.is_empty());
-    found
-}
-
 /// Whatever lies there and is no store of this program is left as it is.
 #[tokio::test]
 async fn what_cannot_be_read_is_not_overwritten() {
@@ -127,15 +108,10 @@ async fn what_cannot_be_read_is_not_overwritten() {
         let ran = t.pipe("/project list\n").await;
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{name}: {ran}");
         assert!(ran.err.lines().count() <= 3, "{name}: {ran}");
-        // The file's own marks of being open may change; nothing of what it holds may.
+        // The marks of being open at the head of the file may change where only opening it tells what is wrong.
         let after = std::fs::read(&file).unwrap();
-        match name {
-            "a store of the future" => assert!(rows(&after) == rows(&bytes), "{name} was changed"),
-            _ => {
-                let marks = bytes.len().min(64);
-                assert!(after.len() == bytes.len() && after[marks..] == bytes[marks..], "{name} was changed");
-            }
-        }
+        let marks = if name == "a store cut in half" { 64 } else { 0 };
+        assert!(after.len() == bytes.len() && after[marks..] == bytes[marks..], "{name} was changed");
         // Which fault the library finds first depends on what lies where.
         let ran = cause.replace(&ran.to_string(), "(‹cause›);").into_owned();
         told += &format!("{name}\n{ran}\n\n");
