@@ -4,13 +4,12 @@ use super::*;
 
 #[tokio::test]
 async fn goose_lives_like_any_other() {
-    let Some(goose) = std::env::var_os("GAGGLE_TEST_GOOSE") else {
-        eprintln!("skipped: the life of a real Goose; set GAGGLE_TEST_GOOSE to its program");
+    let Some(goose) = crate::support::goose::binary("the life of a real Goose") else {
         return;
     };
     let args = ["serve", "--host", "{host}", "--port", "{port}"].map(str::to_owned).to_vec();
     let rig = Rig::with(|options| {
-        options.program = Program::Http { command: goose.into(), args, protocol: Protocol::Acp };
+        options.program = Program::Http { command: goose, args, protocol: Protocol::Acp };
     });
     let facts = rig.runtime.health().await;
     assert!(facts.iter().all(|fact| fact.fault.is_none()), "{facts:?}");

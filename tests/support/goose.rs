@@ -1,5 +1,6 @@
 //! The real Goose, if `GAGGLE_TEST_GOOSE` names its binary, with the scripted model.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,10 +25,15 @@ pub fn binary(test: &str) -> Option<PathBuf> {
     if binary.is_none() {
         // Where everything has to run, a test that would skip fails.
         assert!(std::env::var_os("GAGGLE_TEST_ALL").is_none(), "{test} needs GAGGLE_TEST_GOOSE");
-        eprintln!(
-            "skipped: {test} needs a real Goose: npm install --prefix DIR @aaif/goose-binary-linux-x64@1.52.0, then set \
-             GAGGLE_TEST_GOOSE=DIR/node_modules/@aaif/goose-binary-linux-x64/bin/goose"
-        );
+        // Straight to standard error, since the harness keeps what a passing test prints; once for all of them.
+        static TOLD: std::sync::Once = std::sync::Once::new();
+        TOLD.call_once(|| {
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: all tests with the real Goose: npm install --prefix DIR @aaif/goose-binary-linux-x64@1.52.0, then set \
+                 GAGGLE_TEST_GOOSE=DIR/node_modules/@aaif/goose-binary-linux-x64/bin/goose"
+            );
+        });
     }
     binary
 }
