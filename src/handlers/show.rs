@@ -117,6 +117,7 @@ pub fn transcript(session: &Session, project: &Project, turns: &[Turn]) -> Strin
             text.push_str(&format!("> {line}\n"));
         }
         text.push('\n');
+        let mut shown = 0;
         for line in &turn.tools {
             let state = match line.state {
                 ToolState::Running => "running",
@@ -124,10 +125,16 @@ pub fn transcript(session: &Session, project: &Project, turns: &[Turn]) -> Strin
                 ToolState::Failed => "failed",
                 ToolState::Unknown => "not known how it ended",
             };
+            // What was said before the tool ran stands before it.
+            if let Some(before) = turn.text.get(shown..line.at).filter(|t| !t.is_empty()) {
+                text.push_str(before.trim_end_matches('\n'));
+                text.push_str("\n\n");
+                shown = line.at;
+            }
             text.push_str(&format!("▸ {}: {} … {state}\n\n", line.tool, line.title));
         }
-        if !turn.text.is_empty() {
-            text.push_str(&turn.text);
+        if shown < turn.text.len() {
+            text.push_str(&turn.text[shown..]);
             text.push('\n');
         }
         if turn.state != TurnState::Done {
