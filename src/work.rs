@@ -8,6 +8,7 @@ mod answer;
 mod approvals;
 mod life;
 mod recover;
+mod settle;
 mod turns;
 
 use std::collections::HashMap;

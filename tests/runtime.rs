@@ -16,7 +16,7 @@ use gaggle::agent::{Endpoint, Protocol};
 use gaggle::error::Error;
 use gaggle::model::{PersonId, Progress, ProjectId, Settings};
 use gaggle::runtime::local::{LocalOptions, LocalRuntime, Program};
-use gaggle::runtime::{Launch, Runtime, RuntimeEvent};
+use gaggle::runtime::{Identity, Launch, LogQuery, Runtime, RuntimeEvent};
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -76,6 +76,10 @@ fn launch(id: &str) -> Launch {
         secrets: Vec::new(),
         server_key: SecretString::from("the-server-key"),
     }
+}
+
+fn of(project: &ProjectId) -> Identity {
+    Identity { project: project.clone(), ..launch(&project.0).identity() }
 }
 
 /// A launch of a stand-in that behaves as told.

@@ -104,9 +104,19 @@ fn session(number: Option<u64>) -> Arguments {
 }
 
 fn settings(settings: &ProjectSettings) -> Arguments {
-    let ProjectSettings { repo, cpu, memory, env } = settings;
+    let ProjectSettings { repo, cpu, memory, env, image, disk, port, expose } = settings;
     let variables = env.iter().map(|variable| ("env", variable.to_string())).collect();
-    [maybe("repo", repo.as_ref()), maybe("cpu", cpu.as_ref()), maybe("memory", memory.as_ref()), variables].concat()
+    [
+        maybe("repo", repo.as_ref()),
+        maybe("cpu", cpu.as_ref()),
+        maybe("memory", memory.as_ref()),
+        variables,
+        maybe("image", image.as_ref()),
+        maybe("disk", disk.as_ref()),
+        maybe("port", *port),
+        maybe("expose", *expose),
+    ]
+    .concat()
 }
 
 fn arguments(command: &Command) -> Arguments {

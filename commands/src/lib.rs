@@ -33,7 +33,7 @@ pub use complete::{Candidates, Completion, candidates_for, complete};
 pub use general::{Help, Thread};
 pub use help::{help, overview};
 pub use options::{OptionValue, parse_options};
-pub use project::{Mode, ProjectCommand, ProjectSecretCommand, ProjectSettings};
+pub use project::{Expose, Mode, ProjectCommand, ProjectSecretCommand, ProjectSettings};
 pub use repo::RepoUrl;
 pub use secret::{SecretCommand, SecretKey};
 pub use sensitive::{sensitive, sensitive_name, sensitive_value};
@@ -41,7 +41,7 @@ pub use session::SessionCommand;
 pub use text::{is_command, parse_text};
 pub use tree::{grammar, leaves, option_name};
 pub use usage::{Parts as UsageParts, Usage};
-pub use values::{EnvVar, Quantity};
+pub use values::{EnvVar, ImageRef, Quantity};
 
 /// One thing that somebody asked for, fully parsed. What it means is for the handler of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]

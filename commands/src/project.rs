@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::values::{EnvVar, Quantity, cpu, memory, model_name, person, project_name, project_ref};
+use crate::values::{EnvVar, ImageRef, Quantity, cpu, disk, memory, model_name, person, project_name, project_ref};
 use crate::{RepoUrl, Role, SecretKey};
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
@@ -164,6 +164,43 @@ pub struct ProjectSettings {
     /// A variable of the agent's environment; may be repeated
     #[arg(long, value_name = "K=V")]
     pub env: Vec<EnvVar>,
+    /// The agent's container image (Kubernetes)
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<ImageRef>,
+    /// A disk of this size that outlives the agent, as 10Gi (Kubernetes)
+    #[arg(long, value_name = "Q", value_parser = disk)]
+    pub disk: Option<Quantity>,
+    /// The port on which the agent listens in its container (Kubernetes)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
+    pub port: Option<u16>,
+    /// How the agent is reached from outside of the cluster (Kubernetes)
+    #[arg(long, value_name = "HOW", ignore_case = true)]
+    pub expose: Option<Expose>,
+}
+
+/// How an agent's port is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expose {
+    /// Only inside of the cluster, and by Gaggle
+    Cluster,
+    /// On a port of each node
+    NodePort,
+    /// At an address of its own
+    LoadBalancer,
+    /// Under a host name of its own
+    Ingress,
+}
+
+impl std::fmt::Display for Expose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cluster => "cluster",
+            Self::NodePort => "node-port",
+            Self::LoadBalancer => "load-balancer",
+            Self::Ingress => "ingress",
+        })
+    }
 }
 
 /// Goose's modes.

@@ -191,6 +191,40 @@ pub fn cpu(s: &str) -> Result<Quantity, String> {
         .ok_or_else(|| "a CPU limit is a number of cores, as 500m (half a core) or 2".to_owned())
 }
 
+/// The size of a disk.
+pub fn disk(s: &str) -> Result<Quantity, String> {
+    s.parse::<Quantity>()
+        .ok()
+        .filter(|q| q.value() >= 1_048_576.0)
+        .ok_or_else(|| "a disk is a size of at least 1Mi, as 500Mi or 10Gi".to_owned())
+}
+
+/// A container image, as `ghcr.io/acme/goose:1.2` or with a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ImageRef(pub String);
+
+impl FromStr for ImageRef {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let rest = s.split_once("://").is_none().then_some(s).unwrap_or_default();
+        let fits = (1..=255).contains(&rest.len())
+            && rest.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && rest.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:@".contains(&b))
+            && !rest.contains("//");
+        fits.then(|| Self(s.to_owned()))
+            .ok_or_else(|| "an image is named as ghcr.io/acme/goose:1.2, without a scheme and without spaces".to_owned())
+    }
+}
+
+impl fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A memory limit. One of less than a mebibyte has lost its suffix.
 pub fn memory(s: &str) -> Result<Quantity, String> {
     s.parse::<Quantity>()

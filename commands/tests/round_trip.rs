@@ -1,9 +1,9 @@
 //! Text and options are two ways to the same command.
 
 use gaggle_commands::{
-    ApprovalCommand, Approve, Ask, Audit, Command, Deny, EnvVar, Help, Mode, OptionValue, ProjectCommand, ProjectSecretCommand,
-    ProjectSettings, Quantity, RepoUrl, Role, SecretCommand, SecretKey, SessionCommand, Thread, leaves, parse_options,
-    parse_text, sensitive,
+    ApprovalCommand, Approve, Ask, Audit, Command, Deny, EnvVar, Expose, Help, ImageRef, Mode, OptionValue, ProjectCommand,
+    ProjectSecretCommand, ProjectSettings, Quantity, RepoUrl, Role, SecretCommand, SecretKey, SessionCommand, Thread, leaves,
+    parse_options, parse_text, sensitive,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -50,7 +50,21 @@ fn settings() -> impl Strategy<Value = ProjectSettings> {
             .map(|(name, value)| EnvVar { name, value })
             .collect()
     });
-    (of(repo), of(cpu), of(memory), env).prop_map(|(repo, cpu, memory, env)| ProjectSettings { repo, cpu, memory, env })
+    let image = "[a-z0-9]{1,9}(\\.[a-z]{2,3})?/[a-z0-9]{1,9}(:[a-z0-9]{1,9})?".prop_map(ImageRef);
+    let disk = "[1-9][0-9]{0,3}(Mi|Gi)".prop_map(Quantity);
+    let expose = prop::sample::select(vec![Expose::Cluster, Expose::NodePort, Expose::LoadBalancer, Expose::Ingress]);
+    (of(repo), of(cpu), of(memory), env, of(image), of(disk), of(1024..=u16::MAX), of(expose)).prop_map(
+        |(repo, cpu, memory, env, image, disk, port, expose)| ProjectSettings {
+            repo,
+            cpu,
+            memory,
+            env,
+            image,
+            disk,
+            port,
+            expose,
+        },
+    )
 }
 
 fn project() -> impl Strategy<Value = Command> {

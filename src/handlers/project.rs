@@ -8,7 +8,7 @@ use super::{Context, project_settings, secret, show};
 use crate::access::Authorized;
 use crate::error::{Error, Result, refused};
 use crate::model::{PersonId, Progress, Project, ProjectId, Reply, Settings, Status, StepState, Timestamp};
-use crate::runtime::Feature;
+use crate::runtime::{Feature, LogQuery};
 
 /// `--follow` ends by itself after this.
 const FOLLOW: Duration = Duration::from_secs(600);
@@ -55,6 +55,7 @@ async fn create(context: &Context, call: &Authorized, name: &str, settings: &gag
         keep_files: false,
     };
     let project = context.work.store().create_project(project).await?;
+    context.work.create(&project.id, &call.caller.origin).await?;
     Ok(Reply::ok(format!(
         "Created the project `{name}`. Start its agent with `/project activate {name}`, or just ask: `/ask {name} MESSAGE`.{caveat}"
     ))
@@ -240,7 +241,7 @@ async fn logs(context: &Context, call: &Authorized, tail: usize, follow: bool) -
     let project = call.project()?;
     let work = &context.work;
     work.runtime().supports(Feature::Logs)?;
-    let mut lines = work.runtime().logs(&project.id, tail, follow).await?;
+    let mut lines = work.runtime().logs(&project.into(), LogQuery { follow, ..LogQuery::last(tail) }).await?;
     let mut all: Vec<String> = Vec::new();
     let end = Instant::now() + FOLLOW;
     if follow {

@@ -26,6 +26,16 @@ pub fn checked(context: &Context, mut before: Settings, wanted: &ProjectSettings
             before.env.push(variable.clone());
         }
     }
+    if wanted.image.is_some() || wanted.port.is_some() || wanted.expose.is_some() {
+        runtime.supports(Feature::Image)?;
+        before.image = wanted.image.clone().or(before.image);
+        before.port = wanted.port.or(before.port);
+        before.expose = wanted.expose.or(before.expose);
+    }
+    if let Some(disk) = &wanted.disk {
+        runtime.supports(Feature::Disk)?;
+        before.disk = Some(disk.clone());
+    }
     Ok(before)
 }
 

@@ -46,6 +46,10 @@ pub async fn project_data(context: &Context, project: &Project) -> Result<Value>
         "model": s.model,
         "provider": s.provider,
         "mode": s.mode,
+        "image": s.image,
+        "disk": s.disk,
+        "port": s.port,
+        "expose": s.expose,
         "env": s.env.iter().map(|e| &e.name).collect::<Vec<_>>(),
         "shared_with": project.grants.iter().map(|(who, role)| json!({"user": who, "role": role})).collect::<Vec<_>>(),
     }))

@@ -1,6 +1,6 @@
 //! A project: an isolated environment with one agent.
 
-use gaggle_commands::{EnvVar, Mode, Quantity, RepoUrl, Role};
+use gaggle_commands::{EnvVar, Expose, ImageRef, Mode, Quantity, RepoUrl, Role};
 
 use super::{PersonId, ProjectId, Timestamp};
 
@@ -61,4 +61,10 @@ pub struct Settings {
     pub model: Option<String>,
     pub provider: Option<String>,
     pub mode: Option<Mode>,
+    pub image: Option<ImageRef>,
+    /// A disk of this size that outlives the agent.
+    pub disk: Option<Quantity>,
+    /// Where the agent listens in its container.
+    pub port: Option<u16>,
+    pub expose: Option<Expose>,
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use self::look::{Look, Server};
 use super::local::folder::{Folder, private_dir};
-use super::{Feature, Health, Launch, Runtime, RuntimeEvent, Steps};
+use super::{Execution, Feature, Health, Identity, Launch, LogQuery, Runtime, RuntimeEvent, Steps};
 use crate::agent::{Endpoint, Protocol};
 use crate::error::{Error, Result, refused};
 use crate::model::{Progress, ProjectId, StepState};
@@ -90,6 +90,11 @@ impl Runtime for AttachedRuntime {
             Feature::Environment => ("set its environment: leave `--env` out", "have it set where it runs"),
             Feature::Limits => ("limit its CPU or memory: leave `--cpu` and `--memory` out", "have it limited where it runs"),
             Feature::Repository => ("clone into it: leave `--repo` out", "ask the agent itself to clone the repository"),
+            Feature::Exec => ("run commands beside it", "ask the agent itself"),
+            Feature::Image => {
+                ("choose its image or port: leave `--image`, `--port` and `--expose` out", "have them set where it runs")
+            }
+            Feature::Disk => ("give it a disk: leave `--disk` out", "have it set where it runs"),
             Feature::Settings => ("choose its model, provider or mode", "have them set where it runs"),
         };
         refused(format!(
@@ -130,17 +135,17 @@ impl Runtime for AttachedRuntime {
         Ok(endpoint)
     }
 
-    async fn deactivate(&self, project: &ProjectId, steps: Steps) -> Result<()> {
-        self.active().remove(project);
+    async fn deactivate(&self, of: &Identity, steps: Steps) -> Result<()> {
+        self.active().remove(&of.project);
         let text = "Closed on our side; the agent server runs on".to_owned();
         let step = Progress { step: "stop".to_owned(), state: StepState::Done, text };
         let _ = steps.send_timeout(step, Duration::from_secs(1)).await;
         Ok(())
     }
 
-    async fn delete(&self, project: &ProjectId, keep_files: bool, steps: Steps) -> Result<()> {
-        self.deactivate(project, steps).await?;
-        if let Some(folder) = self.folder(project) {
+    async fn delete(&self, of: &Identity, keep_files: bool, steps: Steps) -> Result<()> {
+        self.deactivate(of, steps).await?;
+        if let Some(folder) = self.folder(&of.project) {
             let root = folder.root().to_owned();
             let removed = tokio::task::spawn_blocking(move || folder.remove(keep_files)).await.map_err(anyhow::Error::from)?;
             removed.map_err(|error| {
@@ -175,9 +180,14 @@ impl Runtime for AttachedRuntime {
         Ok(adopted)
     }
 
-    async fn logs(&self, _: &ProjectId, _: usize, _: bool) -> Result<mpsc::Receiver<String>> {
+    async fn logs(&self, _: &Identity, _: LogQuery) -> Result<mpsc::Receiver<String>> {
         self.supports(Feature::Logs)?;
         refused("This runtime has no logs.")
+    }
+
+    async fn exec(&self, _: &Identity, _: Vec<String>) -> Result<Execution> {
+        self.supports(Feature::Exec)?;
+        refused("This runtime runs no commands.")
     }
 
     /// Nothing is watched between uses; a server that is gone is told by the next activation or turn.

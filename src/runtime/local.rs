@@ -31,7 +31,7 @@ use self::redact::Redactor;
 use self::slot::{Slot, Slots};
 use self::start::{Shown, Started, Starter};
 use self::supervisor::Running;
-use super::{Feature, Health, Launch, Runtime, RuntimeEvent, Steps};
+use super::{Execution, Feature, Health, Identity, Launch, LogQuery, Runtime, RuntimeEvent, Steps};
 use crate::agent::{Endpoint, Protocol};
 use crate::error::{Error, Result, refused};
 use crate::model::ProjectId;
@@ -195,8 +195,24 @@ impl Runtime for LocalRuntime {
         "local"
     }
 
-    fn supports(&self, _feature: Feature) -> Result<()> {
-        Ok(())
+    fn supports(&self, feature: Feature) -> Result<()> {
+        match feature {
+            Feature::Exec => refused(
+                "Commands run in a project's container, and on this machine projects have none. Ask the project's agent to run it, or \
+                 use the `kubernetes` runtime.",
+            ),
+            Feature::Image => refused(
+                "On this machine an agent is a process: `--image`, `--port` and `--expose` belong to the `kubernetes` runtime. Leave \
+                 them out.",
+            ),
+            Feature::Disk => refused("On this machine a project's folder is on the machine's own disk: leave `--disk` out."),
+            Feature::Logs
+            | Feature::Secrets
+            | Feature::Environment
+            | Feature::Limits
+            | Feature::Repository
+            | Feature::Settings => Ok(()),
+        }
     }
 
     fn caveat(&self, feature: Feature) -> Option<&'static str> {
@@ -242,18 +258,19 @@ impl Runtime for LocalRuntime {
         task.await.map_err(|error| Error::Broken(error.into()))?
     }
 
-    async fn deactivate(&self, project: &ProjectId, steps: Steps) -> Result<()> {
+    async fn deactivate(&self, of: &Identity, steps: Steps) -> Result<()> {
         let steps = Shown(Some(&steps));
         steps.running("stop", "Stopping the agent".to_owned()).await;
-        if let Some(slot) = self.shared.slots.get(project) {
+        if let Some(slot) = self.shared.slots.get(&of.project) {
             self.shared.stop(&slot).await;
         }
         steps.done("stop", "The agent is stopped".to_owned()).await;
         Ok(())
     }
 
-    async fn delete(&self, project: &ProjectId, keep_files: bool, steps: Steps) -> Result<()> {
-        self.deactivate(project, steps.clone()).await?;
+    async fn delete(&self, of: &Identity, keep_files: bool, steps: Steps) -> Result<()> {
+        self.deactivate(of, steps.clone()).await?;
+        let project = &of.project;
         let steps = Shown(Some(&steps));
         steps.running("remove", "Removing the folder".to_owned()).await;
         let folder = self.shared.folder(project);
@@ -292,10 +309,20 @@ impl Runtime for LocalRuntime {
         Ok(adopted.into_iter().map(|(project, endpoint, _)| (project, endpoint)).collect())
     }
 
-    async fn logs(&self, project: &ProjectId, tail: usize, follow: bool) -> Result<mpsc::Receiver<String>> {
-        let slot = self.shared.slot(project);
-        let over = follow.then(|| slot.over());
-        Ok(slot.log().read(tail, over, move || slot.redactor()).await)
+    async fn logs(&self, of: &Identity, query: LogQuery) -> Result<mpsc::Receiver<String>> {
+        if query.previous || query.since.is_some() {
+            return refused(
+                "The local runtime keeps one log without times: leave `--previous` and `--since` out, and use `--tail`.",
+            );
+        }
+        let slot = self.shared.slot(&of.project);
+        let over = query.follow.then(|| slot.over());
+        Ok(slot.log().read(query.tail, over, move || slot.redactor()).await)
+    }
+
+    async fn exec(&self, _: &Identity, _: Vec<String>) -> Result<Execution> {
+        self.supports(Feature::Exec)?;
+        refused("This runtime runs no commands.")
     }
 
     fn events(&self) -> Option<mpsc::Receiver<RuntimeEvent>> {

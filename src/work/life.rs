@@ -8,14 +8,17 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::Work;
 use crate::error::{Error, Result, refused};
 use crate::model::{Origin, Progress, Project, ProjectId, Status, StepState, Timestamp};
-use crate::runtime::RuntimeEvent;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// Makes what the project needs where it runs; a project for which that fails is not kept.
+    Create,
     Activate,
     Deactivate,
     Restart,
-    Delete { keep_files: bool },
+    Delete {
+        keep_files: bool,
+    },
 }
 
 pub struct Life {
@@ -50,6 +53,11 @@ impl Work {
     /// Starts the project's agent unless it runs, with the steps shown to `to`.
     pub async fn activate(&self, project: &ProjectId, to: &Origin) -> Result<()> {
         self.life(project, Kind::Activate, to).await
+    }
+
+    /// Makes what a project needs that was just kept.
+    pub async fn create(&self, project: &ProjectId, to: &Origin) -> Result<()> {
+        self.life(project, Kind::Create, to).await
     }
 
     pub async fn deactivate(&self, project: &ProjectId, to: &Origin) -> Result<()> {
@@ -137,6 +145,10 @@ impl Work {
                 Error::Failed(text) => Told::Failed(text),
                 Error::Broken(e) => Told::Failed(e.to_string()),
             })));
+            // What happened by itself in the meantime was not looked at.
+            if let Err(error) = work.settle(&project).await {
+                let _ = error.told();
+            }
         });
     }
 
@@ -145,6 +157,7 @@ impl Work {
             return refused("This project is gone.");
         };
         match kind {
+            Kind::Create => self.prepare(&project, steps).await,
             Kind::Activate => self.bring_up(&project, steps).await,
             Kind::Deactivate => self.bring_down(&project, "the project was deactivated", steps).await,
             Kind::Restart => {
@@ -153,6 +166,15 @@ impl Work {
             }
             Kind::Delete { keep_files } => self.remove(&project, keep_files, steps).await,
         }
+    }
+
+    async fn prepare(&self, project: &Project, steps: mpsc::Sender<Progress>) -> Result<()> {
+        let launch = self.launch(project).await?;
+        let result = self.0.runtime.create(launch, steps).await;
+        if result.is_err() {
+            self.0.store.remove_project(&project.id).await?;
+        }
+        result
     }
 
     async fn bring_up(&self, project: &Project, steps: mpsc::Sender<Progress>) -> Result<()> {
@@ -192,7 +214,7 @@ impl Work {
         self.set_status(&project.id, Status::Deactivating, None).await?;
         self.end_turns(&project.id, why).await;
         self.0.agents.close(&project.id).await;
-        match self.0.runtime.deactivate(&project.id, steps).await {
+        match self.0.runtime.deactivate(&project.into(), steps).await {
             Ok(()) => self.set_status(&project.id, Status::Inactive, None).await,
             Err(error) => {
                 let error = error.told();
@@ -213,7 +235,7 @@ impl Work {
             .await?;
         self.end_turns(&project.id, "the project was deleted").await;
         self.0.agents.close(&project.id).await;
-        self.0.runtime.delete(&project.id, keep_files, steps).await?;
+        self.0.runtime.delete(&project.into(), keep_files, steps).await?;
         self.0.store.remove_project(&project.id).await
     }
 
@@ -232,38 +254,19 @@ impl Work {
             .map(drop)
     }
 
-    /// Goes on with a deletion that an earlier program did not end.
-    pub(super) fn resume_delete(&self, project: &Project) {
-        let kind = Kind::Delete { keep_files: project.keep_files };
+    /// Goes on with what an earlier program did not end.
+    pub(super) fn go_on(&self, project: &Project, kind: Kind) {
         let mut runs = self.0.life.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if runs.contains_key(&project.id) {
+            return;
+        }
         let run = Arc::new(Run { kind, steps: watch::Sender::new(Vec::new()), ended: watch::Sender::new(None) });
         runs.insert(project.id.clone(), run.clone());
         self.start(project.id.clone(), run);
     }
 
-    /// Keeps statuses true to what happens by itself.
-    pub(super) fn watch_runtime(&self) {
-        let Some(mut events) = self.0.runtime.events() else { return };
-        let work = self.clone();
-        tokio::spawn(async move {
-            while let Some(event) = events.recv().await {
-                let (id, status, reason) = match event {
-                    RuntimeEvent::Crashed { project, reason } => (project, Status::Activating, Some(reason)),
-                    RuntimeEvent::Restarted { project, .. } => (project, Status::Active, None),
-                    RuntimeEvent::Failed { project, reason } => (project, Status::Failed, Some(reason)),
-                };
-                tracing::warn!(project = %id, status = status.as_str(), reason, "an agent changed by itself");
-                if status != Status::Active {
-                    work.0.agents.drop_connection(&id).await;
-                }
-                // A run that is under way says itself what becomes of the project.
-                if work.0.life.of(&id).is_none()
-                    && let Err(error) = work.set_status(&id, status, reason).await
-                {
-                    let _ = error.told();
-                }
-            }
-        });
+    pub(super) fn is_underway(&self, project: &ProjectId) -> bool {
+        self.0.life.of(project).is_some()
     }
 }
 

@@ -1,6 +1,7 @@
 //! After a start: statuses are made true, deletions go on, and each message that an earlier program left gets its one answer.
 
 use super::Work;
+use super::life::Kind;
 use crate::error::{Error, Result};
 use crate::model::{Status, Turn};
 
@@ -19,9 +20,15 @@ impl Work {
         }
         let adopted = self.runtime().adopt(wanted).await?;
         for project in &projects {
+            if project.status != Status::Deleting
+                && let Some(standing) = self.runtime().standing(&project.id).await
+            {
+                self.settle_at_start(project, standing).await?;
+                continue;
+            }
             let status = match project.status {
                 Status::Deleting => {
-                    self.resume_delete(project);
+                    self.go_on(project, Kind::Delete { keep_files: project.keep_files });
                     continue;
                 }
                 _ if adopted.iter().any(|(id, _)| *id == project.id) => Status::Active,
@@ -56,6 +63,8 @@ impl Work {
         for project in projects {
             if matches!(project.status, Status::Active | Status::Activating | Status::Deactivating)
                 && self.runtime().endpoint(&project.id).await.is_none()
+                // What lives on without us is looked at again at the next start.
+                && self.runtime().standing(&project.id).await.is_none()
             {
                 let _ = self.set_status(&project.id, Status::Inactive, None).await.map_err(Error::told);
             }

@@ -44,11 +44,11 @@ async fn it_is_looked_at_and_left_alone() {
         assert_eq!(last, Some(expected));
         assert!(Path::new(&runtime.workdir(&project)).is_dir(), "the server is here and finds the folder");
         assert!(runtime.health().await.iter().all(|fact| fact.fault.is_none()));
-        runtime.deactivate(&project, no_steps()).await.expect("it is closed");
+        runtime.deactivate(&of(&project), no_steps()).await.expect("it is closed");
         assert!(runtime.endpoint(&project).await.is_none());
         let adopted = runtime.adopt(vec![launch("alpha")]).await.expect("it is looked at");
         assert_eq!(adopted.len(), 1);
-        runtime.delete(&project, false, no_steps()).await.expect("it is removed");
+        runtime.delete(&of(&project), false, no_steps()).await.expect("it is removed");
         assert!(!Path::new(&runtime.workdir(&project)).exists());
     }
     let wrong = runtime(&url, dir.path(), Some("wrong-key"), Protocol::Auto);
@@ -86,7 +86,7 @@ async fn what_does_not_reach_it_is_refused() {
         }
     }
     let project = ProjectId::from("alpha");
-    assert!(matches!(runtime.logs(&project, 1, false).await, Err(Error::Refused(_))));
+    assert!(matches!(runtime.logs(&of(&project), LogQuery::last(1)).await, Err(Error::Refused(_))));
     assert_eq!(runtime.workdir(&project), "/", "the only folder that is surely there");
     for url in ["nonsense", "ftp://host", "http://user:pass@host"] {
         assert!(AttachedRuntime::new(AttachedOptions::new(url.to_owned(), dir.path().to_owned())).is_err(), "{url}");

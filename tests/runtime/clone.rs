@@ -47,7 +47,7 @@ async fn a_repository_is_cloned_once() {
     assert!(seen.contains(&format!("Cloned {url}")), "{seen:?}");
     let work = rig.folder("alpha").join("work");
     assert_eq!(std::fs::read_to_string(work.join("hello.txt")).expect("the clone"), "hello");
-    rig.runtime.deactivate(&ProjectId::from("alpha"), no_steps()).await.expect("it stops");
+    rig.runtime.deactivate(&of(&ProjectId::from("alpha")), no_steps()).await.expect("it stops");
     std::fs::write(work.join("hello.txt"), "changed").expect("ours");
     rig.start(with_repo("alpha", &url)).await;
     assert_eq!(std::fs::read_to_string(work.join("hello.txt")).expect("the clone"), "changed");
@@ -91,7 +91,7 @@ async fn a_clone_can_be_stopped() {
         }
         let key = rig.folder("alpha").join("clone.key");
         assert_eq!(std::fs::read_to_string(&key).expect("the key while git runs"), "a private key\n");
-        rig.runtime.deactivate(&project, no_steps()).await.expect("it stops");
+        rig.runtime.deactivate(&of(&project), no_steps()).await.expect("it stops");
         assert!(!key.exists());
     });
     assert!(matches!(result, Err(Error::Refused(_))), "{result:?}");

@@ -42,11 +42,11 @@ async fn an_agent_starts_once_and_ends_with_all_that_it_started() {
     }
     until("its children run", || children.iter().all(|child| rig.processes().contains(child))).await;
 
-    rig.runtime.deactivate(&project, no_steps()).await.expect("it stops");
+    rig.runtime.deactivate(&of(&project), no_steps()).await.expect("it stops");
     assert_eq!(rig.processes(), [0; 0]);
     assert!(!children.into_iter().any(alive));
     assert!(rig.runtime.endpoint(&project).await.is_none());
-    rig.runtime.deactivate(&project, no_steps()).await.expect("stopping what does not run succeeds");
+    rig.runtime.deactivate(&of(&project), no_steps()).await.expect("stopping what does not run succeeds");
     assert!(rig.folder("alpha").join("work").is_dir(), "files stay");
 }
 
@@ -125,7 +125,7 @@ async fn a_crash_is_noticed_and_mended() {
     assert_ne!(pid, new);
     assert_eq!(rig.processes(), [new], "what the dead one had started is gone");
     assert_eq!(rig.start(launch("alpha")).await, again);
-    rig.runtime.deactivate(&ProjectId::from("alpha"), no_steps()).await.expect("it stops");
+    rig.runtime.deactivate(&of(&ProjectId::from("alpha")), no_steps()).await.expect("it stops");
     assert_eq!(rig.processes(), [0; 0]);
 }
 
@@ -195,7 +195,7 @@ async fn a_start_can_be_stopped_or_abandoned() {
     let project = ProjectId::from("alpha");
     let (result, ()) = tokio::join!(rig.activate(launch_with("alpha", "deaf")), async {
         until("it starts", || rig.processes().len() == 1).await;
-        rig.runtime.deactivate(&project, no_steps()).await.expect("it stops");
+        rig.runtime.deactivate(&of(&project), no_steps()).await.expect("it stops");
         assert_eq!(rig.processes(), [0; 0]);
     });
     assert!(matches!(result, Err(Error::Refused(_))), "{result:?}");
@@ -260,13 +260,13 @@ async fn a_deletion_removes_what_the_agent_locked() {
     for path in ["locked/deep", "locked"] {
         std::fs::set_permissions(work.join(path), std::fs::Permissions::from_mode(0o500)).expect("ours");
     }
-    rig.runtime.delete(&project, true, no_steps()).await.expect("it is deleted");
+    rig.runtime.delete(&of(&project), true, no_steps()).await.expect("it is deleted");
     let left: Vec<_> = std::fs::read_dir(rig.folder("alpha")).expect("it stays").flatten().map(|e| e.file_name()).collect();
     assert_eq!(left, ["work"]);
     assert!(work.join("locked/deep/file").exists());
-    rig.runtime.delete(&project, false, no_steps()).await.expect("it is deleted");
+    rig.runtime.delete(&of(&project), false, no_steps()).await.expect("it is deleted");
     assert!(!rig.folder("alpha").exists());
     assert!(outside.join("precious").exists());
     assert_eq!(rig.processes(), [0; 0]);
-    rig.runtime.delete(&project, false, no_steps()).await.expect("deleting what is not there succeeds");
+    rig.runtime.delete(&of(&project), false, no_steps()).await.expect("deleting what is not there succeeds");
 }

@@ -14,24 +14,28 @@ async fn all(mut lines: mpsc::Receiver<String>) -> Vec<String> {
 async fn the_last_lines_and_then_the_new_ones() {
     let rig = Rig::new();
     let project = ProjectId::from("alpha");
-    assert_eq!(all(rig.runtime.logs(&project, 10, false).await.expect("logs")).await, [""; 0], "nothing was written yet");
+    assert_eq!(
+        all(rig.runtime.logs(&of(&project), LogQuery::last(10)).await.expect("logs")).await,
+        [""; 0],
+        "nothing was written yet"
+    );
     let mut launch = launch("alpha");
     launch.secrets = vec![secret("TOKEN", "hunter2hunter2")];
     let url = rig.start(launch).await;
     for line in ["one", "two-hunter2hunter2", "three"] {
         stand_in::ask(&url, &format!("/say/{line}")).await;
     }
-    let last = all(rig.runtime.logs(&project, 2, false).await.expect("logs")).await;
+    let last = all(rig.runtime.logs(&of(&project), LogQuery::last(2)).await.expect("logs")).await;
     assert_eq!(last, ["two-[redacted]", "three"]);
-    let mut lines = rig.runtime.logs(&project, 1, true).await.expect("logs");
+    let mut lines = rig.runtime.logs(&of(&project), LogQuery::follow(1)).await.expect("logs");
     assert_eq!(next("the last", &mut lines).await, "three");
     stand_in::ask(&url, "/say/four-hunter2hunter2").await;
     assert_eq!(next("a new one", &mut lines).await, "four-[redacted]");
     drop(lines);
-    let lines = rig.runtime.logs(&project, 0, true).await.expect("logs");
-    rig.runtime.deactivate(&project, no_steps()).await.expect("it stops");
+    let lines = rig.runtime.logs(&of(&project), LogQuery::follow(0)).await.expect("logs");
+    rig.runtime.deactivate(&of(&project), no_steps()).await.expect("it stops");
     all(lines).await;
-    let last = all(rig.runtime.logs(&project, 1, true).await.expect("logs")).await;
+    let last = all(rig.runtime.logs(&of(&project), LogQuery::follow(1)).await.expect("logs")).await;
     assert_eq!(last, ["four-[redacted]"], "of what has ended, the log ends too");
 }
 
@@ -44,7 +48,7 @@ async fn the_log_is_bounded_and_its_follower_reads_across_the_cut() {
     });
     let project = ProjectId::from("alpha");
     let url = rig.start(launch("alpha")).await;
-    let mut lines = rig.runtime.logs(&project, 0, true).await.expect("logs");
+    let mut lines = rig.runtime.logs(&of(&project), LogQuery::follow(0)).await.expect("logs");
     let (log, old) = (rig.folder("alpha").join("agent.log"), rig.folder("alpha").join("agent.log.1"));
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
     for round in 0..3 {
@@ -68,7 +72,7 @@ async fn the_log_is_bounded_and_its_follower_reads_across_the_cut() {
         assert!(numbers.len() > 400, "{}", numbers.len());
     }
     assert!(length(&old) <= LIMIT + 1024 && length(&old) > 0, "{}", length(&old));
-    let last = all(rig.runtime.logs(&project, 600, false).await.expect("logs")).await;
+    let last = all(rig.runtime.logs(&of(&project), LogQuery::last(600)).await.expect("logs")).await;
     assert_eq!(last.len(), 600, "the old file is read too");
     assert_eq!(last[599], "end-of-2");
     rig.runtime.shutdown().await;

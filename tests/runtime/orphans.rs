@@ -47,7 +47,7 @@ async fn a_killed_gaggles_agents_are_taken_over_or_ended() {
     assert_eq!(marked(mine.path()), [pid(&again).await], "its child is gone with it");
     // The one child that nothing tells of any more, once its parent is dead.
     kill(bare[0]);
-    runtime.deactivate(&ProjectId::from("alpha"), no_steps()).await.expect("it stops");
+    runtime.deactivate(&of(&ProjectId::from("alpha")), no_steps()).await.expect("it stops");
     assert_eq!(marked(mine.path()), [0; 0]);
     assert_eq!(stand_in::ask(&others, "/health").await, "ok");
 }
@@ -61,7 +61,7 @@ async fn an_adopted_agent_is_stopped_and_followed() {
     let runtime = LocalRuntime::new(options);
     let project = ProjectId::from("alpha");
     runtime.adopt(vec![launch("alpha")]).await.expect("it looks");
-    let mut lines = runtime.logs(&project, 1, true).await.expect("logs");
+    let mut lines = runtime.logs(&of(&project), LogQuery::follow(1)).await.expect("logs");
     stand_in::ask(&urls[0], "/say/still-here").await;
     while next("the line", &mut lines).await != "still-here" {}
     let began = Instant::now();
