@@ -266,6 +266,9 @@ fn runtime(config: &Config, home: bool) -> anyhow::Result<(Arc<dyn Runtime>, Str
         options.workdir = config.agent.workdir.clone();
         return Ok((Arc::new(AttachedRuntime::new(options)?), format!("the server at {url}")));
     }
+    if config.runtime.kind == RuntimeKind::Kubernetes {
+        anyhow::bail!("projects do not run on Kubernetes yet; set `runtime.kind` to `local` or `attached`");
+    }
     let (program, agent) = program(config)?;
     let mut options = LocalOptions::new(config.data_dir.clone(), program);
     options.env = config.agent.env.clone();

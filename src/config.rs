@@ -8,6 +8,7 @@ mod agent;
 mod environment;
 mod file;
 mod keys;
+mod kubernetes;
 mod nearest;
 mod reader;
 #[cfg(test)]
@@ -33,6 +34,9 @@ pub struct Config {
     pub server: Server,
     pub runtime: Runtime,
     pub agent: Agent,
+    pub kubernetes: kubernetes::Options,
+    /// Where the way to the cluster is told.
+    pub cluster: kubernetes::Access,
     pub access: Policy,
     pub limits: Limits,
     /// `GAGGLE_SECRET_KEY`: what seals the stored secrets; never in the file.
@@ -56,6 +60,18 @@ pub struct Runtime {
 pub enum RuntimeKind {
     Local,
     Attached,
+    Kubernetes,
+}
+
+impl RuntimeKind {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Attached => "attached",
+            Self::Kubernetes => "kubernetes",
+        }
+    }
 }
 
 /// What is wrong with a setting, and how to mend it.
@@ -93,11 +109,15 @@ impl Config {
     /// One line a section: to add one, name its keys in `keys` and take them here.
     fn from(reader: &mut Reader) -> Self {
         let kind = runtime_kind(reader);
+        let (data_dir, server) = (data_dir(reader), Server { listen: listen(reader) });
+        let agent = agent::read(reader, kind);
         Self {
-            data_dir: data_dir(reader),
-            server: Server { listen: listen(reader) },
+            data_dir,
+            server,
             runtime: Runtime { kind: kind.unwrap_or(RuntimeKind::Local) },
-            agent: agent::read(reader, kind),
+            kubernetes: kubernetes::read(reader, kind, &agent),
+            cluster: kubernetes::access(reader),
+            agent,
             access: access::read(reader),
             limits: limits(reader),
             secret_key: reader.secret_key.take(),
@@ -124,7 +144,7 @@ fn listen(reader: &mut Reader) -> Option<SocketAddr> {
 
 /// `None`: it is said wrongly, so nothing can be said of what would fit it.
 fn runtime_kind(reader: &mut Reader) -> Option<RuntimeKind> {
-    let kinds = [("local", RuntimeKind::Local), ("attached", RuntimeKind::Attached)];
+    let kinds = [RuntimeKind::Local, RuntimeKind::Attached, RuntimeKind::Kubernetes].map(|kind| (kind.as_str(), kind));
     match reader.is_set("runtime.kind") {
         true => reader.choice("runtime.kind", &kinds),
         false => Some(RuntimeKind::Local),

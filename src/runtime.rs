@@ -1,6 +1,7 @@
 //! How and where a project's environment runs. Knows nothing of chats, of the store or of what an agent says.
 
 pub mod attached;
+pub mod kubernetes;
 pub mod local;
 
 use std::time::Duration;

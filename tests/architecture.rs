@@ -19,7 +19,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("engine", &["commands", "model", "error", "access", "handlers", "work", "store"]),
     ("server", &[]),
     ("control", &["store"]),
-    ("config", &["commands", "access", "agent", "work"]),
+    ("config", &["commands", "access", "agent", "runtime", "work"]),
     ("cli", &[]),
     (
         "app",

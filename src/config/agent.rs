@@ -1,4 +1,5 @@
-//! `[agent]`: which agent the local runtime starts, or where the one is that an attached runtime uses.
+//! `[agent]`: which agent the local runtime starts, or where the one is that an attached runtime uses; its variables and protocol
+//! on a cluster, too.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +14,7 @@ pub struct Agent {
     pub name: AgentName,
     /// Local: any ACP agent on its standard input and output, in place of `name`.
     pub command: Option<Vec<String>>,
-    /// Local: what the agent finds in its environment.
+    /// Local and Kubernetes: what the agent finds in its environment.
     pub env: Vec<(String, String)>,
     /// Attached: the server.
     pub url: Option<String>,
@@ -56,7 +57,7 @@ pub fn read(reader: &mut Reader, kind: Option<RuntimeKind>) -> Agent {
     let agent = Agent {
         name: reader.choice("agent.name", &names).unwrap_or(AgentName::Auto),
         command: reader.list("agent.command"),
-        env: env(reader),
+        env: env(reader, "agent.env"),
         url: reader.parsed("agent.url", url),
         secret_key: reader.secret("agent.secret_key"),
         protocol: reader.choice("agent.protocol", &protocols).unwrap_or_default(),
@@ -69,9 +70,10 @@ pub fn read(reader: &mut Reader, kind: Option<RuntimeKind>) -> Agent {
     agent
 }
 
-fn env(reader: &mut Reader) -> Vec<(String, String)> {
+/// Variables by name, each once.
+pub fn env(reader: &mut Reader, key: &'static str) -> Vec<(String, String)> {
     let mut env: Vec<(String, String)> = Vec::new();
-    for (place, (name, value)) in reader.pairs("agent.env").unwrap_or_default().into_iter().enumerate() {
+    for (place, (name, value)) in reader.pairs(key).unwrap_or_default().into_iter().enumerate() {
         let what = if !is_variable(&name) {
             "has no name of a variable"
         } else if value.contains('\0') {
@@ -83,7 +85,7 @@ fn env(reader: &mut Reader) -> Vec<(String, String)> {
             continue;
         };
         reader.fault(
-            "agent.env",
+            key,
             format!("{what} in entry {}", place + 1),
             "name each variable once, with A–Z, a–z, 0–9 and _, no digit first",
         );
@@ -132,13 +134,16 @@ fn contradictions(reader: &mut Reader, agent: &Agent, kind: RuntimeKind) {
         );
     }
     if url && !attached {
-        reader.fault(
-            "agent.url",
-            "is set, but the local runtime starts agents of its own",
-            "set `runtime.kind` to `attached`, or remove it",
-        );
+        let what = format!("is set, but the {} runtime starts agents of its own", kind.as_str());
+        reader.fault("agent.url", what, "set `runtime.kind` to `attached`, or remove it");
     }
-    if command && (attached || url) {
+    if command && kind == RuntimeKind::Kubernetes {
+        reader.fault(
+            "agent.command",
+            "is set, but on Kubernetes an agent is what its image is",
+            "use `kubernetes.image`, with `kubernetes.command` and `kubernetes.args`",
+        );
+    } else if command && (attached || url) {
         reader.fault(
             "agent.command",
             "is set, but an attached agent is not started by Gaggle",
@@ -146,17 +151,18 @@ fn contradictions(reader: &mut Reader, agent: &Agent, kind: RuntimeKind) {
         );
     } else if command && agent.name != AgentName::Auto {
         reader.fault("agent.command", "is set, and `agent.name` chooses another agent", "keep one of the two");
-    } else if agent.protocol == Protocol::GooseApi && (command || agent.name == AgentName::Demo) && !attached {
+    } else if agent.protocol == Protocol::GooseApi && (command || agent.name == AgentName::Demo) && kind == RuntimeKind::Local {
         reader.fault("agent.protocol", "is `goose-api`, but this agent speaks ACP", "set it to `acp`, or remove it");
     }
     let idle: &[_] = match kind {
         RuntimeKind::Local => &["agent.secret_key", "agent.workdir"],
         RuntimeKind::Attached => &["agent.env"],
+        RuntimeKind::Kubernetes if agent.name == AgentName::Auto => &["agent.secret_key", "agent.workdir"],
+        RuntimeKind::Kubernetes => &["agent.name", "agent.secret_key", "agent.workdir"],
     };
-    let shown = if attached { "attached" } else { "local" };
     for key in idle {
         if reader.is_set(key) {
-            reader.warn(format!("{key} has no effect while `runtime.kind` is `{shown}`"));
+            reader.warn(format!("{key} has no effect while `runtime.kind` is `{}`", kind.as_str()));
         }
     }
 }

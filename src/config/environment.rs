@@ -1,13 +1,27 @@
 //! Which variables are ours: `GAGGLE_DATA_DIR` is `data_dir`, `GAGGLE_RUNTIME__KIND` is `[runtime] kind`.
 //!
 //! Invariant: a variable without a double underscore that is no key's is none of ours: Kubernetes injects `GAGGLE_PORT` and its
-//! like by itself.
+//! like by itself. Those of others are read by their whole names, and only by the sections that know them.
 
 use super::keys::{KEYS, Key};
 use super::nearest;
 
 /// Seals the stored secrets; no key of the file.
 pub const SECRET_KEY: &str = "GAGGLE_SECRET_KEY";
+/// Names that others gave and that work here, too.
+pub const FOREIGN: &[&str] = &[
+    "ACR_IMAGE",
+    "KUBE_NAMESPACE_PREFIX",
+    "INGRESS_BASE_DOMAIN",
+    "GOOSE_API_PORT",
+    "KUBECONFIG_BASE64",
+    "KUBE_CONFIG_BASE64",
+    "KUBECONFIG",
+    "KUBE_HOST",
+    "KUBE_TOKEN",
+    "KUBE_CA",
+    "HOME",
+];
 /// For our own tests.
 const TESTS: &str = "GAGGLE_TEST_";
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::kubernetes::forms;
+
 pub struct Key {
     /// With its section: `limits.turns`.
     pub name: &'static str,
@@ -29,6 +31,10 @@ pub enum Takes {
     Pairs,
     /// A program and its arguments, as one text or as a list.
     Command,
+    /// The same without the program, so perhaps nothing.
+    Arguments,
+    /// A table, or something else that its section understands; how it is to be written.
+    Toml(&'static str),
 }
 
 const HOUR: u64 = 60 * 60;
@@ -45,6 +51,30 @@ pub const KEYS: &[Key] = &[
     key("agent.protocol", Takes::Text),
     key("agent.workdir", Takes::Text),
     key("agent.stream_idle_timeout", time(24 * HOUR)),
+    key("kubernetes.image", Takes::Text),
+    key("kubernetes.command", Takes::Command),
+    key("kubernetes.args", Takes::Arguments),
+    key("kubernetes.port", count(1, 65_535)),
+    key("kubernetes.pull_policy", Takes::Text),
+    key("kubernetes.pull_secrets", Takes::List),
+    key("kubernetes.env", Takes::Pairs),
+    key("kubernetes.node_selector", Takes::Pairs),
+    key("kubernetes.tolerations", Takes::Toml(forms::TOLERATIONS)),
+    key("kubernetes.resources", Takes::Toml(forms::RESOURCES)),
+    key("kubernetes.run_as_user", count(1, 2_147_483_647)),
+    key("kubernetes.namespace_prefix", Takes::Text),
+    key("kubernetes.instance", Takes::Text),
+    key("kubernetes.activation_timeout", time(24 * HOUR)),
+    key("kubernetes.stop_grace", time(HOUR)),
+    key("kubernetes.quota", Takes::Toml(forms::QUOTA)),
+    key("kubernetes.limits", Takes::Toml(forms::LIMITS)),
+    key("kubernetes.network_policy", Takes::Toml(forms::NETWORK_POLICY)),
+    key("kubernetes.pod_security", Takes::Toml(forms::POD_SECURITY)),
+    key("kubernetes.storage", Takes::Toml(forms::STORAGE)),
+    key("kubernetes.connect", Takes::Text),
+    key("kubernetes.expose", Takes::Text),
+    key("kubernetes.ingress", Takes::Toml(forms::INGRESS)),
+    key("kubernetes.clone_image", Takes::Text),
     key("access.default_role", Takes::Text),
     key("access.admins", Takes::List),
     key("access.members", Takes::List),

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 
 use super::Fault;
-use super::environment::{self, SECRET_KEY, Variable};
+use super::environment::{self, FOREIGN, SECRET_KEY, Variable};
 use super::file::File;
 use super::keys::{self, KEYS, Key};
 use super::nearest;
@@ -23,6 +24,8 @@ pub struct Reader {
     warnings: Vec<String>,
     /// There is a file whose settings are not known.
     unread: bool,
+    /// Variables of others that mean something to us, if they are not empty.
+    foreign: HashMap<&'static str, String>,
     pub secret_key: Option<SecretString>,
 }
 
@@ -71,7 +74,12 @@ impl Reader {
     }
 
     pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
-        let mut variables: Vec<_> = variables.into_iter().filter(|(name, _)| name.starts_with("GAGGLE_")).collect();
+        let (mut variables, others): (Vec<_>, Vec<_>) = variables.into_iter().partition(|(name, _)| name.starts_with("GAGGLE_"));
+        for (name, text) in others.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
+            if let Some(known) = FOREIGN.iter().find(|known| **known == name) {
+                self.foreign.insert(known, text);
+            }
+        }
         variables.sort();
         for (name, text) in variables {
             match environment::variable(&name) {
@@ -100,6 +108,28 @@ impl Reader {
                 self.fault(key.name, wrong.what, wrong.fix);
             }
         }
+    }
+
+    /// A variable that others named.
+    pub fn foreign(&mut self, name: &str) -> Option<String> {
+        self.foreign.remove(name)
+    }
+
+    /// A variable that others named sets a key, unless one of ours does.
+    pub fn alias(&mut self, name: &str, key: &'static str) {
+        let known = KEYS.iter().find(|known| known.name == key).filter(|_| !self.is_by_variable(key));
+        if let Some((key, text)) = known.zip(self.foreign(name)) {
+            self.put(key, Some(name.to_owned()), key.takes.parse(text));
+        }
+    }
+
+    pub fn is_by_variable(&self, key: &str) -> bool {
+        self.set.get(key).is_some_and(Option::is_some)
+    }
+
+    /// Whether anything of a section is set, even if what it is set to is wrong.
+    pub fn is_any_set(&self, section: &str) -> bool {
+        KEYS.iter().any(|key| key.section() == Some(section) && self.is_set(key.name))
     }
 
     /// Whether a key is set at all, even if what it is set to is wrong.
@@ -146,6 +176,38 @@ impl Reader {
         match self.take(key)? {
             Value::Pairs(pairs) => Some(pairs),
             _ => None,
+        }
+    }
+
+    /// A table or what else its section understands.
+    pub fn toml(&mut self, key: &'static str) -> Option<toml::Value> {
+        match self.take(key)? {
+            Value::Toml(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// What a table is understood as; what it says otherwise is a fault that repeats none of its values.
+    pub fn table<T: DeserializeOwned>(&mut self, key: &'static str, value: toml::Value) -> Option<T> {
+        match value.try_into() {
+            Ok(table) => Some(table),
+            Err(error) => {
+                let what = match error.message().split('`').collect::<Vec<_>>().as_slice() {
+                    ["unknown field ", name, ..] => format!("has a `{}`, which means nothing", shown(name)),
+                    ["missing field ", name, ..] => format!("lacks `{name}`"),
+                    _ => "is not as it has to be".to_owned(),
+                };
+                self.wrong(key, what);
+                None
+            }
+        }
+    }
+
+    /// What is wrong with a key whose shape tells how to mend it.
+    pub fn wrong(&mut self, key: &'static str, what: impl Into<String>) {
+        if let Some(known) = KEYS.iter().find(|known| known.name == key) {
+            let wrong = known.takes.wrong(what);
+            self.fault(key, wrong.what, wrong.fix);
         }
     }
 

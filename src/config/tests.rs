@@ -1,6 +1,7 @@
 //! Faults as their reader sees them, the overlay, the shipped file, and that no secret shows.
 
 mod cases;
+mod kubernetes;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,8 +69,15 @@ fn the_shipped_file_is_the_defaults() {
 
 #[test]
 fn every_example_is_good() {
-    for (kind, without) in [("local", &["url", "secret_key", "workdir"] as &[_]), ("attached", &["command", "env"])] {
+    for (kind, without) in [
+        ("local", &["url", "secret_key", "workdir"] as &[_]),
+        ("attached", &["command", "env"]),
+        ("kubernetes", &["command", "url", "secret_key", "workdir"]),
+    ] {
         let mut table = everything();
+        if kind != "kubernetes" {
+            table.remove("kubernetes");
+        }
         for key in without {
             table["agent"].as_table_mut().unwrap().remove(*key);
         }
@@ -106,12 +114,12 @@ fn all_faults_come_at_once() {
     let variables = [("GAGGLE_LIMITS__SHUTDOWN_GRACE", "2 weeks"), ("GAGGLE_LIMITS__TRUNS", "3")];
     let shown = faults(toml, &variables).join("\n");
     let expected = "\
-dir: there is no such key; remove it, or use one of the sections server, runtime, agent, access, limits
+dir: there is no such key; remove it, or use one of the sections server, runtime, agent, kubernetes, access, limits
 agent.nam: there is no such key; did you mean `agent.name`?
 access.admins: has a whole number as entry 1; give it a list of texts, as [\"a\", \"b\"], or a,b in a variable
 limits.turns: is out of range; give it a whole number from 1 to 100000
 limits.queue: is a text; give it a whole number from 0 to 10000
-discord: there is no such section; remove it, or use one of the sections server, runtime, agent, access, limits
+discord: there is no such section; remove it, or use one of the sections server, runtime, agent, kubernetes, access, limits
 limits.shutdown_grace: GAGGLE_LIMITS__SHUTDOWN_GRACE is no duration; give it a duration above 0 and up to 1h, as \"90s\", \"10m\", \"1h30m\", \"500ms\" or whole seconds
 GAGGLE_LIMITS__TRUNS: there is no such key; did you mean `GAGGLE_LIMITS__TURNS`?
 server.listen: is no IP address with a port; write it as `127.0.0.1:7788`, `0.0.0.0:7788` or `[::1]:7788`

@@ -16,6 +16,7 @@ pub enum Value {
     Time(Duration),
     List(Vec<String>),
     Pairs(Vec<(String, String)>),
+    Toml(Toml),
 }
 
 /// What is wrong with a value.
@@ -40,6 +41,9 @@ impl Takes {
             (Self::Command, Toml::Array(items)) => self.command(Some(self.texts(items)?)),
             (Self::Pairs, Toml::Array(items)) => self.pairs(self.texts(items)?),
             (Self::Pairs, Toml::Table(table)) => self.table(table),
+            (Self::Arguments, Toml::String(text)) => self.arguments(split(&text)),
+            (Self::Arguments, Toml::Array(items)) => self.arguments(Some(self.texts(items)?)),
+            (Self::Toml(_), value) => self.toml(value),
             (_, other) => Err(self.wrong(format!("is {}", shape(&other)))),
         }
     }
@@ -57,6 +61,8 @@ impl Takes {
             Self::List => Ok(Value::List(commas(&text))),
             Self::Pairs => self.pairs(commas(&text)),
             Self::Command => self.command(split(&text)),
+            Self::Arguments => self.arguments(split(&text)),
+            Self::Toml(_) => self.toml(toml_or_text(text)),
         }
     }
 
@@ -96,14 +102,25 @@ impl Takes {
     }
 
     fn command(self, words: Option<Vec<String>>) -> Result<Value> {
-        let Some(words) = words else {
-            return Err(self.wrong("has a quote that is not closed"));
-        };
-        match words.first() {
-            None => Err(self.wrong("is empty")),
-            Some(program) if program.trim().is_empty() => Err(self.wrong("names no program")),
-            Some(_) if words.iter().any(|word| word.contains('\0')) => Err(self.wrong("has a NUL character in it")),
-            Some(_) => Ok(Value::List(words)),
+        match words.as_deref() {
+            Some([]) => Err(self.wrong("is empty")),
+            Some([program, ..]) if program.trim().is_empty() => Err(self.wrong("names no program")),
+            _ => self.arguments(words),
+        }
+    }
+
+    fn arguments(self, words: Option<Vec<String>>) -> Result<Value> {
+        match words {
+            None => Err(self.wrong("has a quote that is not closed")),
+            Some(words) if words.iter().any(|word| word.contains('\0')) => Err(self.wrong("has a NUL character in it")),
+            Some(words) => Ok(Value::List(words)),
+        }
+    }
+
+    fn toml(self, value: Toml) -> Result<Value> {
+        match clean(&value) {
+            true => Ok(Value::Toml(value)),
+            false => Err(self.wrong("has a control character in it")),
         }
     }
 
@@ -124,7 +141,7 @@ impl Takes {
         table.into_iter().map(pair).collect::<Result<_>>().map(Value::Pairs)
     }
 
-    fn wrong(self, what: impl Into<String>) -> Wrong {
+    pub fn wrong(self, what: impl Into<String>) -> Wrong {
         let fix = match self {
             Self::Text | Self::Secret => "give it a text in quotes".to_owned(),
             Self::Count { least, most } => format!("give it a whole number from {least} to {most}"),
@@ -135,6 +152,8 @@ impl Takes {
             Self::List => "give it a list of texts, as [\"a\", \"b\"], or a,b in a variable".to_owned(),
             Self::Pairs => "give it a table of texts, as { A = \"1\" }, or [\"A=1\"], or A=1,B=2 in a variable".to_owned(),
             Self::Command => "give it a program with its arguments, as \"goose acp\" or [\"goose\", \"acp\"]".to_owned(),
+            Self::Arguments => "give it arguments, as \"serve --port 80\" or [\"serve\", \"--port\", \"80\"]".to_owned(),
+            Self::Toml(form) => form.to_owned(),
         };
         Wrong { what: what.into(), fix }
     }
@@ -154,6 +173,22 @@ fn shape(value: &Toml) -> &'static str {
 
 fn commas(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+/// What stands behind `=` in a file, or else the text itself.
+fn toml_or_text(text: String) -> Toml {
+    let read = format!("value = {text}").parse::<toml::Table>().ok().filter(|table| table.len() == 1);
+    read.and_then(|mut table| table.remove("value")).unwrap_or(Toml::String(text))
+}
+
+/// Texts of several lines are possible in a table.
+fn clean(value: &Toml) -> bool {
+    match value {
+        Toml::String(text) => !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t'),
+        Toml::Array(items) => items.iter().all(clean),
+        Toml::Table(table) => table.values().all(clean),
+        _ => true,
+    }
 }
 
 /// As a shell would split it, without anything else that a shell does.
