@@ -39,10 +39,10 @@ impl Command {
             match options.iter_mut().find(|option| option.name == name) {
                 Some(option) => {
                     option.value.push(' ');
-                    option.value.push_str(&words::quote(&value));
+                    option.value.push_str(&words::quote_item(&value));
                 }
                 // A list's single value is split again.
-                None if tree::is_list(arg) => options.push(OptionValue::new(name, words::quote(&value))),
+                None if tree::is_list(arg) => options.push(OptionValue::new(name, words::quote_item(&value))),
                 None => options.push(OptionValue::new(name, value)),
             }
         }

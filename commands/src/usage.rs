@@ -115,10 +115,11 @@ impl Usage {
                     },
                 };
                 let usage = Self::new(path, format!("{named} is not accepted: {why}"));
-                // A repository's URL or a variable is where a credential would be.
+                // A repository's URL, a variable or an image's registry is where a credential would be.
                 match found.map(|arg| arg.get_id().as_str()) {
                     Some("repo") => usage,
                     Some("env") if !value.contains('=') => usage,
+                    Some("image") if value.contains('@') => usage,
                     _ => usage.at(&value),
                 }
             }

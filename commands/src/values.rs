@@ -208,12 +208,13 @@ impl FromStr for ImageRef {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let rest = s.split_once("://").is_none().then_some(s).unwrap_or_default();
-        let fits = (1..=255).contains(&rest.len())
-            && rest.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && rest.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:@".contains(&b))
-            && !rest.contains("//");
+        let (name, digest) = s.split_once('@').map_or((s, None), |(name, digest)| (name, Some(digest)));
+        let fits = s.len() <= 255
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:".contains(&b))
+            && !name.contains("//")
+            && digest.is_none_or(is_digest);
         fits.then(|| Self(s.to_owned()))
             .ok_or_else(|| "an image is named as ghcr.io/acme/goose:1.2, without a scheme and without spaces".to_owned())
     }
@@ -225,10 +226,69 @@ impl fmt::Display for ImageRef {
     }
 }
 
+/// As `sha256:` and its digits.
+fn is_digest(s: &str) -> bool {
+    s.split_once(':').is_some_and(|(kind, digits)| {
+        !kind.is_empty()
+            && kind.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            && digits.len() >= 32
+            && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
 /// A memory limit. One of less than a mebibyte has lost its suffix.
 pub fn memory(s: &str) -> Result<Quantity, String> {
     s.parse::<Quantity>()
         .ok()
         .filter(|q| q.value() >= 1_048_576.0)
         .ok_or_else(|| "a memory limit is a size of at least 1Mi, as 512Mi or 2Gi".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images() {
+        let digest = "0123456789abcdef".repeat(4);
+        let pinned = [format!("goose@sha256:{digest}"), format!("ghcr.io/acme/goose:1.2@sha256:{digest}")];
+        for image in ["goose", "acme/goose", "ghcr.io/aaif-goose/goose:v1.2", "localhost:5000/a/b_c:x_", "a.b/c-d"]
+            .into_iter()
+            .chain(pinned.iter().map(String::as_str))
+        {
+            assert_eq!(image.parse::<ImageRef>().unwrap().to_string(), image);
+        }
+        let long = "a".repeat(256);
+        for image in [
+            "",
+            " ",
+            "-a",
+            ".a",
+            "a/",
+            "a:",
+            "a//b",
+            "a b",
+            "docker://a",
+            "http://a/b",
+            "a@",
+            "a@b",
+            "a@sha256:12",
+            "u:p@host/a",
+            "ä",
+            "$(x)",
+            &long,
+        ] {
+            assert!(image.parse::<ImageRef>().is_err(), "{image}");
+        }
+    }
+
+    #[test]
+    fn disks() {
+        for size in ["1Mi", "10Gi", "1.5Ti", "2000000", "5G"] {
+            assert_eq!(disk(size).unwrap().to_string(), size);
+        }
+        for size in ["", "0", "10", "1m", "1048575", "1Ki", "-1Gi", "1GB", "1 Gi", "Gi"] {
+            assert!(disk(size).is_err(), "{size}");
+        }
+    }
 }

@@ -55,6 +55,14 @@ async fn the_life_of_a_project() {
     t.say("/project update shop --mode auto --model m1 --provider p1 --env A=1").await.ok();
     t.say("/project update shop --cpu 2").await.ok();
     t.say("/project create big --memory 2Gi").await.ok();
+    for (flags, part) in [
+        ("--image ghcr.io/acme/goose:1.2", "`--image`, `--port` and `--expose` belong to the `kubernetes` runtime"),
+        ("--port 3001 --expose ingress", "Leave them out"),
+        ("--disk 10Gi", "leave `--disk` out"),
+    ] {
+        t.say(&format!("/project update shop {flags}")).await.refused().has(part);
+        t.say(&format!("/project create other {flags}")).await.refused().has(part);
+    }
     t.say("/project show shop").await.ok();
     t.say("/project activate shop").await.ok();
     t.say("/ask shop use the tool").await.ok().has("by the session's mode");
