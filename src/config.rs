@@ -17,6 +17,7 @@ mod value;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -50,6 +51,8 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Runtime {
     pub kind: RuntimeKind,
+    /// A project without work for this long is stopped.
+    pub idle_stop: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +99,7 @@ impl Config {
         Self {
             data_dir: data_dir(reader),
             server: Server { listen: listen(reader) },
-            runtime: Runtime { kind: kind.unwrap_or(RuntimeKind::Local) },
+            runtime: Runtime { kind: kind.unwrap_or(RuntimeKind::Local), idle_stop: reader.time("runtime.idle_stop") },
             agent: agent::read(reader, kind),
             access: access::read(reader),
             limits: limits(reader),

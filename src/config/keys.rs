@@ -37,6 +37,7 @@ pub const KEYS: &[Key] = &[
     key("data_dir", Takes::Text),
     key("server.listen", Takes::Text),
     key("runtime.kind", Takes::Text),
+    key("runtime.idle_stop", time(30 * 24 * HOUR)),
     key("agent.name", Takes::Text),
     key("agent.command", Takes::Command),
     key("agent.env", Takes::Pairs),

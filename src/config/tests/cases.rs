@@ -38,6 +38,8 @@ pub const CASES: &[Case] = &[
     ("[limits]\nshutdown_grace = -1", &[], "limits.shutdown_grace", "is no duration"),
     ("", &[("GAGGLE_LIMITS__TURNS", "many")], "limits.turns", "GAGGLE_LIMITS__TURNS is no whole number"),
     ("[limits]\nturns = 0", &[("GAGGLE_LIMITS__TURNS", "5")], "limits.turns", "is out of range"),
+    ("[runtime]\nidle_stop = 'never'", &[], "runtime.idle_stop", "is no duration"),
+    ("[runtime]\nidle_stop = 0", &[], "runtime.idle_stop", "above 0 and up to 720h"),
     // Words and people.
     ("[runtime]\nkind = 'cloud'\n[agent]\nurl = 'http://a'", &[], "runtime.kind", "use `local` or `attached`"),
     ("[access]\ndefault_role = 'owner'", &[], "access.default_role", "use `viewer`, `member`, `admin` or `none`"),
