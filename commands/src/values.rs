@@ -183,6 +183,56 @@ impl fmt::Display for Quantity {
     }
 }
 
+/// A length of time in whole seconds, as 90s, 10m, 2h or 1d; several units stand from the largest to the smallest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Period(pub u64);
+
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+impl FromStr for Period {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        period(s).map(Self).ok_or_else(|| "a period is given as 90s, 10m, 2h or 1d".to_owned())
+    }
+}
+
+fn period(s: &str) -> Option<u64> {
+    let (mut rest, mut total, mut units) = (s, 0_u64, UNITS.iter());
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let unit = after.chars().next()?;
+        let (_, seconds) = units.find(|(letter, _)| *letter == unit)?;
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*seconds)?)?;
+        rest = &after[1..];
+    }
+    (total > 0).then_some(total)
+}
+
+impl fmt::Display for Period {
+    /// In the largest unit of which it is a whole number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (letter, seconds) = UNITS.into_iter().find(|(_, seconds)| self.0.is_multiple_of(*seconds)).unwrap_or(('s', 1));
+        write!(f, "{}{letter}", self.0 / seconds)
+    }
+}
+
+/// How far back somebody looks.
+pub fn since(s: &str) -> Result<Period, String> {
+    const MOST: Period = Period(366 * 86_400);
+    s.parse::<Period>()
+        .ok()
+        .filter(|p| *p <= MOST)
+        .ok_or_else(|| "a period is given as 90s, 10m, 2h or 1d, up to 366d".to_owned())
+}
+
+/// How long a command may take.
+pub fn timeout(s: &str) -> Result<Period, String> {
+    const MOST: Period = Period(3_600);
+    s.parse::<Period>().ok().filter(|p| *p <= MOST).ok_or_else(|| "a timeout is given as 90s or 10m, up to 1h".to_owned())
+}
+
 /// A CPU limit. One with a size's suffix was meant for memory.
 pub fn cpu(s: &str) -> Result<Quantity, String> {
     s.parse::<Quantity>()
@@ -280,6 +330,40 @@ mod tests {
         ] {
             assert!(image.parse::<ImageRef>().is_err(), "{image}");
         }
+    }
+
+    #[test]
+    fn periods() {
+        for (text, seconds, shown) in [
+            ("90s", 90, "90s"),
+            ("10m", 600, "10m"),
+            ("2h", 7_200, "2h"),
+            ("1d", 86_400, "1d"),
+            ("1h30m", 5_400, "90m"),
+            ("01s", 1, "1s"),
+        ] {
+            let period: Period = text.parse().unwrap();
+            assert_eq!((period.0, period.to_string().as_str()), (seconds, shown));
+        }
+        for text in [
+            "",
+            "0s",
+            "10",
+            "s",
+            "-1s",
+            "1.5h",
+            "1w",
+            "1m1h",
+            "1m1m",
+            "1h 3m",
+            "1ß",
+            "99999999999999999999s",
+            "999999999999999999d",
+        ] {
+            assert!(text.parse::<Period>().is_err(), "{text}");
+        }
+        assert!(since("366d").is_ok() && since("367d").is_err());
+        assert!(timeout("1h").is_ok() && timeout("60m1s").is_err());
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub const KEYS: &[Key] = &[
     key("access.members", Takes::List),
     key("access.viewers", Takes::List),
     key("access.roles", Takes::Pairs),
+    key("access.executors", Takes::List),
     key("limits.turns", count(1, 100_000)),
     key("limits.turns_per_person", count(1, 100_000)),
     key("limits.queue", count(0, 10_000)),

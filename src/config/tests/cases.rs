@@ -41,6 +41,8 @@ pub const CASES: &[Case] = &[
     ("[runtime]\nidle_stop = 'never'", &[], "runtime.idle_stop", "is no duration"),
     ("[runtime]\nidle_stop = 0", &[], "runtime.idle_stop", "above 0 and up to 720h"),
     // Words and people.
+    ("[access]\nexecutors = true", &[], "access.executors", "give it a list"),
+    ("[access]\nexecutors = ['slack:U1', 'ann']", &[], "access.executors", "no identity in entry 2"),
     ("[runtime]\nkind = 'cloud'\n[agent]\nurl = 'http://a'", &[], "runtime.kind", "use `local` or `attached`"),
     ("[access]\ndefault_role = 'owner'", &[], "access.default_role", "use `viewer`, `member`, `admin` or `none`"),
     ("[access]\nadmins = 'console:ann'", &[], "access.admins", "is a text; give it a list"),
