@@ -3,7 +3,7 @@
 //! Invariant: an [`Authorized`] cannot be made elsewhere, and handlers take nothing else. What somebody may not see is not
 //! confirmed to exist: the refusal is the same as for what there is not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use gaggle_commands::{ApprovalCommand, Command, ProjectCommand, ProjectSecretCommand, Role, SessionCommand, Target};
 
@@ -18,11 +18,19 @@ pub struct Policy {
     pub default_role: Option<Role>,
     /// By `surface:id` or person.
     pub roles: HashMap<String, Role>,
+    /// Who may run commands beside an agent without being an admin, by `surface:id` or person.
+    pub executors: HashSet<String>,
 }
 
 impl Policy {
     pub fn role(&self, person: &PersonId, identity: &str) -> Option<Role> {
         [self.roles.get(identity), self.roles.get(&person.0)].into_iter().flatten().max().copied().or(self.default_role)
+    }
+
+    pub fn executes(&self, person: &PersonId, identity: &str) -> bool {
+        self.role(person, identity) == Some(Role::Admin)
+            || self.executors.contains(identity)
+            || self.executors.contains(&person.0)
     }
 }
 
@@ -31,6 +39,8 @@ impl Policy {
 pub struct Caller {
     pub person: PersonId,
     pub role: Option<Role>,
+    /// Whether they may run commands where they are a member.
+    pub executes: bool,
     pub origin: Origin,
 }
 
@@ -125,6 +135,14 @@ pub async fn authorize(store: &Store, caller: Caller, command: Command, values: 
             command.path(),
             if always { " with `--always`" } else { "" },
             if need.of == Target::Person { "an admin" } else { "its owner" },
+        ));
+    }
+    if command.entry().executes && !caller.executes {
+        return refused(format!(
+            "`/{}` takes a right of its own, which you do not have: an admin gives it by adding `{}` to `executors` under \
+             `[access]` of the configuration. Or ask the project's agent to run it.",
+            command.path(),
+            caller.origin.actor.key(),
         ));
     }
     Ok(Authorized { command, caller, subject, values, _only: Checked })
@@ -250,6 +268,8 @@ fn project_of(command: &Command) -> Option<&str> {
             | ProjectCommand::Deactivate { name }
             | ProjectCommand::Restart { name }
             | ProjectCommand::Delete { name, .. }
+            | ProjectCommand::Status { name }
+            | ProjectCommand::Exec { name, .. }
             | ProjectCommand::Logs { name, .. } => Some(name),
             ProjectCommand::Secret(secret) => match secret {
                 ProjectSecretCommand::Set { name, .. }

@@ -138,6 +138,7 @@ struct App {
     control: Option<Control>,
     server: Option<(tokio::net::TcpListener, axum::Router)>,
     ready: Readiness,
+    idle_stop: Option<Duration>,
 }
 
 impl App {
@@ -166,11 +167,12 @@ impl App {
         let about = About { version: VERSION, started: Timestamp::now(), agent };
         let _ = dev;
         let engine = Engine::new(work, config.access, about);
-        Ok(Self { engine, way: door, console, output, lines, recovered, control, server, ready })
+        let idle_stop = config.runtime.idle_stop;
+        Ok(Self { engine, way: door, console, output, lines, recovered, control, server, ready, idle_stop })
     }
 
     async fn run(self, users: bool) -> anyhow::Result<ExitCode> {
-        let Self { engine, way, console, output, lines, recovered, control, server, ready } = self;
+        let Self { engine, way, console, output, lines, recovered, control, server, ready, idle_stop } = self;
         let stop = CancellationToken::new();
         let work = engine.work().clone();
         let mut tasks = Vec::new();
@@ -187,6 +189,9 @@ impl App {
         console.ready(VERSION).await;
         tracing::info!(version = VERSION, "ready");
         work.resume(recovered);
+        if let Some(after) = idle_stop {
+            work.stop_idle(after);
+        }
         let closed = output.closed.clone();
         let door = Door::new(console.clone(), Entrance(engine.clone()), users).run(lines);
         let code = tokio::select! {

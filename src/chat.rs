@@ -19,6 +19,9 @@ pub trait Chat: Send + Sync {
 
     async fn progress(&self, to: &Origin, step: Progress);
 
+    /// Tells a conversation something that nobody there asked for.
+    async fn note(&self, to: &ConversationId, text: String);
+
     /// Opens a thread below where `to` was said. `None`: the surface has none of its own, and the engine numbers them.
     async fn open_thread(&self, to: &Origin, title: &str) -> Result<Option<ConversationId>>;
 

@@ -18,6 +18,7 @@ mod value;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -54,6 +55,8 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Runtime {
     pub kind: RuntimeKind,
+    /// A project without work for this long is stopped.
+    pub idle_stop: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +117,7 @@ impl Config {
         Self {
             data_dir,
             server,
-            runtime: Runtime { kind: kind.unwrap_or(RuntimeKind::Local) },
+            runtime: Runtime { kind: kind.unwrap_or(RuntimeKind::Local), idle_stop: reader.time("runtime.idle_stop") },
             kubernetes: kubernetes::read(reader, kind, &agent),
             cluster: kubernetes::access(reader),
             agent,

@@ -118,7 +118,8 @@ impl Engine {
     async fn caller(&self, origin: &Origin) -> Result<Caller> {
         let person = self.work().store().person(&origin.actor).await?;
         let role = self.0.context.policy.role(&person, &origin.actor.key());
-        Ok(Caller { person, role, origin: origin.clone() })
+        let executes = self.0.context.policy.executes(&person, &origin.actor.key());
+        Ok(Caller { person, role, executes, origin: origin.clone() })
     }
 
     async fn message(&self, origin: Origin, text: String) -> Result<Ticket> {

@@ -3,9 +3,11 @@
 mod approval;
 mod ask;
 mod audit;
+mod exec;
 mod general;
 mod project;
 mod project_settings;
+mod project_status;
 mod secret;
 mod session;
 mod show;

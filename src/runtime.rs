@@ -3,12 +3,15 @@
 pub mod attached;
 pub mod kubernetes;
 pub mod local;
+mod redact;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
+
+pub use redact::Redactor;
 
 use crate::agent::Endpoint;
 use crate::error::Result;
@@ -174,6 +177,11 @@ pub trait Runtime: Send + Sync {
 
     /// The folder that the agent works in, as the agent sees it.
     fn workdir(&self, project: &ProjectId) -> String;
+
+    /// Where the files of a deleted project stay if they are kept, for the end of a sentence.
+    fn kept(&self, of: &Identity) -> String {
+        format!("in `{}`", self.workdir(&of.project))
+    }
 
     /// After a start: takes over what still runs of `wanted`, ends everything else that an earlier program of this data folder
     /// left behind, and returns what was taken over.

@@ -6,7 +6,9 @@
 mod agents;
 mod answer;
 mod approvals;
+mod idle;
 mod life;
+mod places;
 mod recover;
 mod settle;
 mod turns;
@@ -18,12 +20,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use idle::Hold;
 pub use turns::TurnTicket;
 
 use crate::agent::Patience;
 use crate::chat::Chat;
 use crate::model::{Origin, Progress, ProjectId};
-use crate::runtime::{Launch, Runtime};
+use crate::runtime::{Launch, Redactor, Runtime};
 use crate::store::{Scope, Store};
 
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +70,7 @@ struct Inner {
     life: life::Life,
     agents: agents::Agents,
     turns: turns::Turns,
+    held: idle::Held,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -80,6 +84,7 @@ impl Work {
             life: life::Life::new(limits.activations),
             agents: agents::Agents::default(),
             turns: turns::Turns::new(limits.turns),
+            held: idle::Held::default(),
             limits,
             patience,
             tasks: TaskTracker::new(),
@@ -139,6 +144,11 @@ impl Work {
             secrets,
             server_key: self.server_key(&project.id),
         })
+    }
+
+    /// Takes what is secret to a project out of texts.
+    pub async fn redactor(&self, project: &crate::model::Project) -> crate::error::Result<Redactor> {
+        Ok(Redactor::of(&self.launch(project).await?))
     }
 
     fn server_key(&self, project: &ProjectId) -> secrecy::SecretString {

@@ -4,7 +4,7 @@
 
 use crate::{
     ApprovalCommand, Command, OptionValue, ProjectCommand, ProjectSecretCommand, ProjectSettings, SecretCommand, SessionCommand,
-    tree, words,
+    sensitive, sensitive_value, tree, words,
 };
 
 /// The arguments of a command by clap's ids.
@@ -23,6 +23,7 @@ impl Command {
             // Help may be asked for with more after the command's words than belongs there.
             "command" if !tree::is_word(value) => None,
             "env" => value.split_once('=').map(|(name, _)| format!("{name}=…")),
+            "argv" => Some(argument(value)),
             _ => Some(value.to_owned()),
         })
     }
@@ -39,10 +40,10 @@ impl Command {
             match options.iter_mut().find(|option| option.name == name) {
                 Some(option) => {
                     option.value.push(' ');
-                    option.value.push_str(&words::quote(&value));
+                    option.value.push_str(&words::quote_item(&value));
                 }
                 // A list's single value is split again.
-                None if tree::is_list(arg) => options.push(OptionValue::new(name, words::quote(&value))),
+                None if tree::is_list(arg) => options.push(OptionValue::new(name, words::quote_item(&value))),
                 None => options.push(OptionValue::new(name, value)),
             }
         }
@@ -53,7 +54,7 @@ impl Command {
         let path = self.path();
         let command = tree::find(path).unwrap_or(tree::grammar());
         let mut text = format!("/{path}");
-        let mut tail = String::new();
+        let (mut tail, mut last) = (String::new(), String::new());
         let mut protect = false;
         for (id, value) in arguments(self) {
             let Some(arg) = command.get_arguments().find(|arg| arg.get_id() == id) else {
@@ -76,6 +77,7 @@ impl Command {
                 ("name", None) if path == "ask" => tail.push_str(&format!(" {shown}")),
                 ("message", None) => tail.push_str(&format!(" {shown}")),
                 ("title", None) => tail.push_str(&format!(" {}", words::enclose(&shown))),
+                (_, None) if arg.is_last_set() => last.push_str(&format!(" {}", words::quote(&shown))),
                 (_, None) => {
                     protect |= shown.starts_with('-');
                     tail.push_str(&format!(" {}", words::quote(&shown)));
@@ -83,7 +85,21 @@ impl Command {
             }
         }
         let gap = if protect { " --" } else { "" };
-        format!("{text}{gap}{tail}")
+        let end = if last.is_empty() { "" } else { " --" };
+        format!("{text}{gap}{tail}{end}{last}")
+    }
+}
+
+/// A word of a command that was run, for the audit log: a secret has no business there, and nobody reads long ones.
+fn argument(word: &str) -> String {
+    let variable = word.trim_start_matches('-').split_once('=');
+    match variable {
+        Some((name, value)) if sensitive(name, value) => format!("{}=…", &word[..word.len() - value.len() - 1]),
+        None if sensitive_value(word) => "…".to_owned(),
+        _ => match word.char_indices().nth(100) {
+            Some((end, _)) => format!("{}…", &word[..end]),
+            None => word.to_owned(),
+        },
     }
 }
 
@@ -152,6 +168,7 @@ fn project(command: &ProjectCommand) -> Arguments {
         ProjectCommand::Create { name, settings: set } => [one("name", name), settings(set)].concat(),
         ProjectCommand::List { all } => switch("all", *all),
         ProjectCommand::Show { name }
+        | ProjectCommand::Status { name }
         | ProjectCommand::Activate { name }
         | ProjectCommand::Deactivate { name }
         | ProjectCommand::Restart { name } => one("name", name),
@@ -169,7 +186,18 @@ fn project(command: &ProjectCommand) -> Arguments {
         ProjectCommand::Delete { name, keep_files, yes } => {
             [one("name", name), switch("keep_files", *keep_files), switch("yes", *yes)].concat()
         }
-        ProjectCommand::Logs { name, tail, follow } => [one("name", name), one("tail", tail), switch("follow", *follow)].concat(),
+        ProjectCommand::Logs { name, tail, since, previous, follow } => [
+            one("name", name),
+            one("tail", tail),
+            maybe("since", *since),
+            switch("previous", *previous),
+            switch("follow", *follow),
+        ]
+        .concat(),
+        ProjectCommand::Exec { name, timeout, argv } => {
+            let argv = argv.iter().map(|word| ("argv", word.clone())).collect();
+            [one("name", name), one("timeout", timeout), argv].concat()
+        }
         ProjectCommand::Secret(command) => match command {
             ProjectSecretCommand::Set { name, key } | ProjectSecretCommand::Unset { name, key } => {
                 [one("name", name), one("key", &key.0)].concat()

@@ -73,6 +73,8 @@ pub struct Entry {
     pub at_once: bool,
     /// What is typed here may be a secret by mistake: no argument is ever repeated.
     pub secret: bool,
+    /// It takes the right to run commands besides, which the configuration gives.
+    pub executes: bool,
     /// Only the console has it; elsewhere the platform's own threads do its work.
     pub console_only: bool,
     /// At least one, each a whole command.
@@ -87,6 +89,7 @@ const fn command(path: &'static str, role: Role, of: Target, examples: &'static 
         confirm: false,
         at_once: false,
         secret: false,
+        executes: false,
         console_only: false,
         examples,
     }
@@ -107,6 +110,10 @@ impl Entry {
     }
     const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+    const fn executes(mut self) -> Self {
+        self.executes = true;
         self
     }
     const fn console_only(mut self) -> Self {
@@ -132,6 +139,7 @@ pub const CATALOG: &[Entry] = &[
     ),
     command("project list", Viewer, Person, &["/project list"]).private(),
     command("project show", Viewer, Project, &["/project show demo", "/project show ann/demo"]).private(),
+    command("project status", Viewer, Project, &["/project status demo"]).private(),
     command("project rename", Owner, Project, &["/project rename demo shop"]),
     command(
         "project update",
@@ -144,8 +152,27 @@ pub const CATALOG: &[Entry] = &[
     command("project activate", Member, Project, &["/project activate demo"]),
     command("project deactivate", Member, Project, &["/project deactivate demo"]),
     command("project restart", Member, Project, &["/project restart demo"]),
-    command("project delete", Owner, Project, &["/project delete demo", "/project delete demo --keep-files --yes"]).confirmed(),
-    command("project logs", Viewer, Project, &["/project logs demo", "/project logs demo --tail 200 --follow"]).private(),
+    command("project delete", Owner, Project, &["/project delete demo", "/project delete demo --keep-data --yes"]).confirmed(),
+    command(
+        "project logs",
+        Viewer,
+        Project,
+        &[
+            "/project logs demo",
+            "/project logs demo --tail 200 --follow",
+            "/project logs demo --since 10m",
+            "/project logs demo --previous",
+        ],
+    )
+    .private(),
+    command(
+        "project exec",
+        Member,
+        Project,
+        &["/project exec demo -- git status", "/project exec demo --timeout 20m -- cargo test --workspace"],
+    )
+    .private()
+    .executes(),
     command("project secret set", Owner, Project, &["/project secret set demo OPENAI_API_KEY"]).private().secret(),
     command("project secret list", Owner, Project, &["/project secret list demo"]).private().secret(),
     command("project secret unset", Owner, Project, &["/project secret unset demo OPENAI_API_KEY"]).private().secret(),
@@ -183,6 +210,7 @@ impl Command {
                 ProjectCommand::Create { .. } => "project create",
                 ProjectCommand::List { .. } => "project list",
                 ProjectCommand::Show { .. } => "project show",
+                ProjectCommand::Status { .. } => "project status",
                 ProjectCommand::Rename { .. } => "project rename",
                 ProjectCommand::Update { .. } => "project update",
                 ProjectCommand::Share { .. } => "project share",
@@ -192,6 +220,7 @@ impl Command {
                 ProjectCommand::Restart { .. } => "project restart",
                 ProjectCommand::Delete { .. } => "project delete",
                 ProjectCommand::Logs { .. } => "project logs",
+                ProjectCommand::Exec { .. } => "project exec",
                 ProjectCommand::Secret(command) => match command {
                     ProjectSecretCommand::Set { .. } => "project secret set",
                     ProjectSecretCommand::List { .. } => "project secret list",

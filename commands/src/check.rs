@@ -14,6 +14,9 @@ pub(crate) fn whole(command: &Command) -> Result<(), Usage> {
             }
             variables(path, settings)
         }
+        Command::Project(ProjectCommand::Exec { argv, .. }) if argv.first().is_none_or(String::is_empty) => {
+            Err(Usage::new(path, "There is no program to run after `--`"))
+        }
         _ => Ok(()),
     }
 }

@@ -52,16 +52,18 @@ pub fn complete(line: &str) -> Completion {
 /// The kind of thing that an argument of the command at `path` names.
 pub fn candidates_for(path: &str, option: &str) -> Candidates {
     let plain = option.trim_start_matches('-').to_lowercase().replace('_', "-");
-    let arg = tree::find(path)
-        .and_then(|command| command.get_arguments().find(|arg| tree::option_name(arg).replace('_', "-") == plain));
+    let arg = tree::find(path).and_then(|command| command.get_arguments().find(|arg| tree::is_called(arg, &plain)));
     arg.map_or(Candidates::Nothing, |arg| of(path, arg, ""))
 }
 
 fn arguments(walk: &Walk<'_>, start: usize, word: &str) -> Completion {
     let path = walk.path();
     let flags = || walk.command.get_arguments().filter(|arg| arg.get_long().is_some());
-    let positionals: Vec<&Arg> = walk.command.get_positionals().collect();
+    let (last, positionals): (Vec<&Arg>, Vec<&Arg>) = walk.command.get_positionals().partition(|arg| arg.is_last_set());
     let typed: Vec<&str> = walk.rest.split_whitespace().collect();
+    if !last.is_empty() && typed.iter().any(|word| matches!(*word, "--" | "—")) {
+        return Completion { start, candidates: Candidates::Nothing };
+    }
     let mut used: Vec<&Arg> = Vec::new();
     let mut open: Option<&Arg> = None;
     let mut place = 0;
@@ -73,7 +75,7 @@ fn arguments(walk: &Walk<'_>, start: usize, word: &str) -> Completion {
         match plain.strip_prefix("--") {
             Some(flag) => {
                 let (name, value) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
-                let Some(arg) = flags().find(|arg| arg.get_long() == Some(name)) else {
+                let Some(arg) = flags().find(|arg| tree::is_called(arg, name)) else {
                     continue;
                 };
                 used.push(arg);

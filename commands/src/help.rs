@@ -86,6 +86,9 @@ fn of_command(path: &str, command: &clap::Command) -> String {
             Target::Project | Target::Session | Target::Approval => " of the project",
         };
         let mut notes = format!("\nFor: {}{whose} and above.", entry.need.role);
+        if entry.executes {
+            notes.push_str(" And only for admins and those whom `executors` names under `[access]` of the configuration.");
+        }
         if entry.confirm {
             notes.push_str(" Asks for confirmation.");
         }
@@ -103,9 +106,13 @@ fn of_argument(arg: &Arg) -> String {
     let typed = match arg.get_long() {
         Some(long) if tree::is_switch(arg) => format!("--{long}"),
         Some(long) => format!("--{long} {}", tree::placeholder(arg)),
+        None if arg.is_last_set() => format!("-- {}…", tree::placeholder(arg)),
         None => tree::placeholder(arg),
     };
     let mut line = format!("- `{typed}` {}", arg.get_help().map(ToString::to_string).unwrap_or_default());
+    for alias in arg.get_visible_aliases().unwrap_or_default() {
+        line.push_str(&format!("; also `--{alias}`"));
+    }
     let choices = tree::choices(arg);
     if !choices.is_empty() {
         let choices: Vec<String> = choices
@@ -129,6 +136,9 @@ fn short_form(path: &str, command: &clap::Command) -> String {
     let mut form = format!("/{path}");
     for arg in command.get_positionals() {
         let name = tree::placeholder(arg);
+        if arg.is_last_set() {
+            return format!("{form} … -- {name}…");
+        }
         form.push_str(&if arg.is_required_set() { format!(" {name}") } else { format!(" [{name}]") });
     }
     if command.get_arguments().any(|arg| !arg.is_positional()) {

@@ -41,7 +41,7 @@ pub use session::SessionCommand;
 pub use text::{is_command, parse_text};
 pub use tree::{grammar, leaves, option_name};
 pub use usage::{Parts as UsageParts, Usage};
-pub use values::{EnvVar, ImageRef, Quantity};
+pub use values::{EnvVar, ImageRef, Period, Quantity};
 
 /// One thing that somebody asked for, fully parsed. What it means is for the handler of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]

@@ -32,7 +32,7 @@ pub fn parse_options(path: &str, values: &[OptionValue]) -> Result<Command, Usag
     let mut given: Vec<Vec<&str>> = vec![Vec::new(); args.len()];
     for OptionValue { name, value } in values {
         let plain = name.trim_start_matches('-').to_lowercase().replace('_', "-");
-        let Some(at) = args.iter().position(|arg| tree::option_name(arg).replace('_', "-") == plain) else {
+        let Some(at) = args.iter().position(|arg| tree::is_called(arg, &plain)) else {
             return Err(unknown(&path, &args, name));
         };
         if !given[at].is_empty() && !tree::is_list(args[at]) {
@@ -41,7 +41,9 @@ pub fn parse_options(path: &str, values: &[OptionValue]) -> Result<Command, Usag
         given[at].push(value);
     }
     let mut flags = Vec::new();
-    let mut positionals = vec!["--".to_owned()];
+    let ends = args.iter().any(|arg| arg.is_last_set());
+    // What stands after `--` is the last argument's where there is one; its name of a project then begins with a letter.
+    let mut positionals: Vec<String> = if ends { Vec::new() } else { vec!["--".to_owned()] };
     let mut gap = None;
     for (arg, given) in args.iter().zip(given) {
         if arg.is_positional() {
@@ -49,6 +51,13 @@ pub fn parse_options(path: &str, values: &[OptionValue]) -> Result<Command, Usag
                 // clap would take a value that stands after a gap for the one that is missing.
                 Some(missing) if !given.is_empty() => return Err(is_missing(&path, missing)),
                 _ if given.is_empty() => gap = gap.or(Some(*arg)),
+                _ if arg.is_last_set() => {
+                    positionals.push("--".to_owned());
+                    for value in given {
+                        let words = words::split(value).map_err(|_| Usage::new(&path, "A quote is opened and never closed"))?;
+                        positionals.extend(words.into_iter().map(|word| word.text));
+                    }
+                }
                 _ if tree::is_list(arg) => {
                     positionals.extend(given.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned));
                 }

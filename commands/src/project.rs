@@ -2,7 +2,8 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::values::{EnvVar, ImageRef, Quantity, cpu, disk, memory, model_name, person, project_name, project_ref};
+use crate::values::{EnvVar, ImageRef, Period, Quantity};
+use crate::values::{cpu, disk, memory, model_name, person, project_name, project_ref, since, timeout};
 use crate::{RepoUrl, Role, SecretKey};
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
@@ -23,6 +24,12 @@ pub enum ProjectCommand {
     },
     /// Show one project: status, endpoint, settings, sessions
     Show {
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
+        name: String,
+    },
+    /// Show how a project stands where it runs
+    Status {
         /// The project, as demo or owner/demo
         #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
@@ -97,8 +104,8 @@ pub enum ProjectCommand {
         /// The project, as demo or owner/demo
         #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
-        /// Leave the project's folder where it is
-        #[arg(long)]
+        /// Leave the project's files where they are: its folder, or its disk
+        #[arg(long, visible_alias = "keep-data")]
         keep_files: bool,
         /// Do not ask for confirmation
         #[arg(long)]
@@ -112,9 +119,27 @@ pub enum ProjectCommand {
         /// How many of the last lines
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         tail: u32,
+        /// No lines older than this, as 90s, 10m, 2h or 1d
+        #[arg(long, value_name = "PERIOD", value_parser = since)]
+        since: Option<Period>,
+        /// Of the run before this one
+        #[arg(long, conflicts_with = "follow")]
+        previous: bool,
         /// Go on showing new lines until stopped
         #[arg(long)]
         follow: bool,
+    },
+    /// Run a command beside the agent, without a shell
+    Exec {
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
+        name: String,
+        /// How long it may take, up to 1h
+        #[arg(long, value_name = "PERIOD", value_parser = timeout, default_value = "5m")]
+        timeout: Period,
+        /// The program and its arguments, each as it stands
+        #[arg(value_name = "CMD", last = true, required = true)]
+        argv: Vec<String>,
     },
     /// A project's secrets, which reach its agent's environment
     #[command(subcommand)]

@@ -124,6 +124,11 @@ pub fn option_name(arg: &Arg) -> String {
     }
 }
 
+/// Whether this is an argument's name, or another that it goes by; with hyphens.
+pub(crate) fn is_called(arg: &Arg, name: &str) -> bool {
+    option_name(arg).replace('_', "-") == name || arg.get_all_aliases().unwrap_or_default().contains(&name)
+}
+
 /// An argument as people type it: NAME, --repo.
 pub(crate) fn typed_name(arg: &Arg) -> String {
     match arg.get_long() {
@@ -145,7 +150,8 @@ pub(crate) fn form(path: &str, command: &clap::Command) -> String {
         return format!("{form}{gap}{}", names.join("|"));
     }
     let (positionals, flags): (Vec<&Arg>, Vec<&Arg>) = command.get_arguments().partition(|arg| arg.is_positional());
-    for arg in positionals.into_iter().chain(flags) {
+    let (last, positionals): (Vec<&Arg>, Vec<&Arg>) = positionals.into_iter().partition(|arg| arg.is_last_set());
+    for arg in positionals.into_iter().chain(flags).chain(last) {
         let value = match choices(arg) {
             choices if choices.is_empty() => placeholder(arg),
             choices => choices.iter().map(|choice| choice.get_name().to_owned()).collect::<Vec<_>>().join("|"),
@@ -155,7 +161,7 @@ pub(crate) fn form(path: &str, command: &clap::Command) -> String {
             Some(long) => format!("--{long} {value}"),
             None => value,
         };
-        form.push(' ');
+        form.push_str(if arg.is_last_set() { " -- " } else { " " });
         form.push_str(&if arg.is_required_set() { typed } else { format!("[{typed}]") });
         if is_list(arg) {
             form.push('…');

@@ -115,14 +115,25 @@ impl Usage {
                     },
                 };
                 let usage = Self::new(path, format!("{named} is not accepted: {why}"));
-                // A repository's URL or a variable is where a credential would be.
+                // A repository's URL, a variable or an image's registry is where a credential would be.
                 match found.map(|arg| arg.get_id().as_str()) {
                     Some("repo") => usage,
                     Some("env") if !value.contains('=') => usage,
+                    Some("image") if value.contains('@') => usage,
                     _ => usage.at(&value),
                 }
             }
-            ErrorKind::ArgumentConflict => Self::new(path, format!("{named} is given twice")),
+            ErrorKind::ArgumentConflict => {
+                let other = text(ContextKind::PriorArg);
+                let other = tree::find(path).and_then(|command| argument(command, &other)).map(tree::typed_name);
+                Self::new(
+                    path,
+                    match other.filter(|other| *other != named) {
+                        Some(other) => format!("{named} and {other} exclude each other: leave one of them out"),
+                        None => format!("{named} is given twice"),
+                    },
+                )
+            }
             ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => Self::new(path, format!("{named} takes no value")),
             ErrorKind::TooFewValues | ErrorKind::NoEquals => Self::new(path, format!("{named} is given without a value")),
             _ => Self::new(path, "This is not understood"),

@@ -183,6 +183,56 @@ impl fmt::Display for Quantity {
     }
 }
 
+/// A length of time in whole seconds, as 90s, 10m, 2h or 1d; several units stand from the largest to the smallest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Period(pub u64);
+
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+impl FromStr for Period {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        period(s).map(Self).ok_or_else(|| "a period is given as 90s, 10m, 2h or 1d".to_owned())
+    }
+}
+
+fn period(s: &str) -> Option<u64> {
+    let (mut rest, mut total, mut units) = (s, 0_u64, UNITS.iter());
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let unit = after.chars().next()?;
+        let (_, seconds) = units.find(|(letter, _)| *letter == unit)?;
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*seconds)?)?;
+        rest = &after[1..];
+    }
+    (total > 0).then_some(total)
+}
+
+impl fmt::Display for Period {
+    /// In the largest unit of which it is a whole number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (letter, seconds) = UNITS.into_iter().find(|(_, seconds)| self.0.is_multiple_of(*seconds)).unwrap_or(('s', 1));
+        write!(f, "{}{letter}", self.0 / seconds)
+    }
+}
+
+/// How far back somebody looks.
+pub fn since(s: &str) -> Result<Period, String> {
+    const MOST: Period = Period(366 * 86_400);
+    s.parse::<Period>()
+        .ok()
+        .filter(|p| *p <= MOST)
+        .ok_or_else(|| "a period is given as 90s, 10m, 2h or 1d, up to 366d".to_owned())
+}
+
+/// How long a command may take.
+pub fn timeout(s: &str) -> Result<Period, String> {
+    const MOST: Period = Period(3_600);
+    s.parse::<Period>().ok().filter(|p| *p <= MOST).ok_or_else(|| "a timeout is given as 90s or 10m, up to 1h".to_owned())
+}
+
 /// A CPU limit. One with a size's suffix was meant for memory.
 pub fn cpu(s: &str) -> Result<Quantity, String> {
     s.parse::<Quantity>()
@@ -208,12 +258,13 @@ impl FromStr for ImageRef {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let rest = s.split_once("://").is_none().then_some(s).unwrap_or_default();
-        let fits = (1..=255).contains(&rest.len())
-            && rest.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && rest.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:@".contains(&b))
-            && !rest.contains("//");
+        let (name, digest) = s.split_once('@').map_or((s, None), |(name, digest)| (name, Some(digest)));
+        let fits = s.len() <= 255
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:".contains(&b))
+            && !name.contains("//")
+            && digest.is_none_or(is_digest);
         fits.then(|| Self(s.to_owned()))
             .ok_or_else(|| "an image is named as ghcr.io/acme/goose:1.2, without a scheme and without spaces".to_owned())
     }
@@ -225,10 +276,103 @@ impl fmt::Display for ImageRef {
     }
 }
 
+/// As `sha256:` and its digits.
+fn is_digest(s: &str) -> bool {
+    s.split_once(':').is_some_and(|(kind, digits)| {
+        !kind.is_empty()
+            && kind.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            && digits.len() >= 32
+            && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
 /// A memory limit. One of less than a mebibyte has lost its suffix.
 pub fn memory(s: &str) -> Result<Quantity, String> {
     s.parse::<Quantity>()
         .ok()
         .filter(|q| q.value() >= 1_048_576.0)
         .ok_or_else(|| "a memory limit is a size of at least 1Mi, as 512Mi or 2Gi".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images() {
+        let digest = "0123456789abcdef".repeat(4);
+        let pinned = [format!("goose@sha256:{digest}"), format!("ghcr.io/acme/goose:1.2@sha256:{digest}")];
+        for image in ["goose", "acme/goose", "ghcr.io/aaif-goose/goose:v1.2", "localhost:5000/a/b_c:x_", "a.b/c-d"]
+            .into_iter()
+            .chain(pinned.iter().map(String::as_str))
+        {
+            assert_eq!(image.parse::<ImageRef>().unwrap().to_string(), image);
+        }
+        let long = "a".repeat(256);
+        for image in [
+            "",
+            " ",
+            "-a",
+            ".a",
+            "a/",
+            "a:",
+            "a//b",
+            "a b",
+            "docker://a",
+            "http://a/b",
+            "a@",
+            "a@b",
+            "a@sha256:12",
+            "u:p@host/a",
+            "ä",
+            "$(x)",
+            &long,
+        ] {
+            assert!(image.parse::<ImageRef>().is_err(), "{image}");
+        }
+    }
+
+    #[test]
+    fn periods() {
+        for (text, seconds, shown) in [
+            ("90s", 90, "90s"),
+            ("10m", 600, "10m"),
+            ("2h", 7_200, "2h"),
+            ("1d", 86_400, "1d"),
+            ("1h30m", 5_400, "90m"),
+            ("01s", 1, "1s"),
+        ] {
+            let period: Period = text.parse().unwrap();
+            assert_eq!((period.0, period.to_string().as_str()), (seconds, shown));
+        }
+        for text in [
+            "",
+            "0s",
+            "10",
+            "s",
+            "-1s",
+            "1.5h",
+            "1w",
+            "1m1h",
+            "1m1m",
+            "1h 3m",
+            "1ß",
+            "99999999999999999999s",
+            "999999999999999999d",
+        ] {
+            assert!(text.parse::<Period>().is_err(), "{text}");
+        }
+        assert!(since("366d").is_ok() && since("367d").is_err());
+        assert!(timeout("1h").is_ok() && timeout("60m1s").is_err());
+    }
+
+    #[test]
+    fn disks() {
+        for size in ["1Mi", "10Gi", "1.5Ti", "2000000", "5G"] {
+            assert_eq!(disk(size).unwrap().to_string(), size);
+        }
+        for size in ["", "0", "10", "1m", "1048575", "1Ki", "-1Gi", "1GB", "1 Gi", "Gi"] {
+            assert!(disk(size).is_err(), "{size}");
+        }
+    }
 }

@@ -90,6 +90,11 @@ pub(crate) fn quote(word: &str) -> String {
     if bare { word.to_owned() } else { enclose(word) }
 }
 
+/// A word that `split_list` gives back as it was: a comma may part words there.
+pub(crate) fn quote_item(word: &str) -> String {
+    if word.contains(',') { enclose(word) } else { quote(word) }
+}
+
 /// A text as one quoted piece, whether it needs that or not.
 pub(crate) fn enclose(text: &str) -> String {
     match text.contains('\'') {
@@ -133,6 +138,13 @@ mod tests {
         fn quoting_is_undone(words: Vec<String>) {
             let line = words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
             proptest::prop_assert_eq!(texts(&line), words);
+        }
+
+        #[test]
+        fn quoting_an_item_is_undone(words in proptest::collection::vec("[A-Z_=,' \"x]{0,8}", 0..5)) {
+            let line = words.iter().map(|word| quote_item(word)).collect::<Vec<_>>().join(" ");
+            let split = split_list(&line).unwrap().into_iter().map(|word| word.text).collect::<Vec<_>>();
+            proptest::prop_assert_eq!(split, words);
         }
 
         #[test]

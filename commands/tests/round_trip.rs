@@ -1,9 +1,9 @@
 //! Text and options are two ways to the same command.
 
 use gaggle_commands::{
-    ApprovalCommand, Approve, Ask, Audit, Command, Deny, EnvVar, Expose, Help, ImageRef, Mode, OptionValue, ProjectCommand,
-    ProjectSecretCommand, ProjectSettings, Quantity, RepoUrl, Role, SecretCommand, SecretKey, SessionCommand, Thread, leaves,
-    parse_options, parse_text, sensitive,
+    ApprovalCommand, Approve, Ask, Audit, Command, Deny, EnvVar, Expose, Help, ImageRef, Mode, OptionValue, Period,
+    ProjectCommand, ProjectSecretCommand, ProjectSettings, Quantity, RepoUrl, Role, SecretCommand, SecretKey, SessionCommand,
+    Thread, leaves, parse_options, parse_text, sensitive,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -67,6 +67,12 @@ fn settings() -> impl Strategy<Value = ProjectSettings> {
     )
 }
 
+fn argv() -> impl Strategy<Value = Vec<String>> {
+    let word = prop_oneof!["[a-z-]{1,9}", "[^\\p{C}]{1,20}", "[ a-z'\"\\\\,=\n“–—-]{1,20}", Just("--".to_owned())];
+    let rest = prop_oneof![word.clone(), Just(String::new())];
+    (word, prop::collection::vec(rest, 0..4)).prop_map(|(first, rest)| std::iter::once(first).chain(rest).collect())
+}
+
 fn project() -> impl Strategy<Value = Command> {
     let mode = prop::sample::select(vec![Mode::Auto, Mode::Approve, Mode::SmartApprove, Mode::Chat]);
     let role = prop::sample::select(vec![Role::Viewer, Role::Member, Role::Owner]);
@@ -80,6 +86,7 @@ fn project() -> impl Strategy<Value = Command> {
         (name(), settings()).prop_map(|(name, settings)| ProjectCommand::Create { name, settings }),
         any::<bool>().prop_map(|all| ProjectCommand::List { all }),
         reference().prop_map(|name| ProjectCommand::Show { name }),
+        reference().prop_map(|name| ProjectCommand::Status { name }),
         (reference(), name()).prop_map(|(name, new_name)| ProjectCommand::Rename { name, new_name }),
         (reference(), settings(), model(), model(), mode).prop_map(|(name, settings, model, provider, mode)| {
             ProjectCommand::Update { name, settings, model, provider, mode: Some(mode) }
@@ -91,7 +98,14 @@ fn project() -> impl Strategy<Value = Command> {
         reference().prop_map(|name| ProjectCommand::Restart { name }),
         (reference(), any::<bool>(), any::<bool>())
             .prop_map(|(name, keep_files, yes)| { ProjectCommand::Delete { name, keep_files, yes } }),
-        (reference(), 1..=10_000_u32, any::<bool>()).prop_map(|(name, tail, follow)| ProjectCommand::Logs { name, tail, follow }),
+        (reference(), 1..=10_000_u32, of(1..=1_000_000_u64), any::<bool>(), any::<bool>()).prop_map(
+            |(name, tail, since, previous, follow)| {
+                let (since, follow) = (since.map(Period), follow && !previous);
+                ProjectCommand::Logs { name, tail, since, previous, follow }
+            }
+        ),
+        (reference(), 1..=3_600_u64, argv())
+            .prop_map(|(name, timeout, argv)| { ProjectCommand::Exec { name, timeout: Period(timeout), argv } }),
         secret.prop_map(ProjectCommand::Secret),
     ]
     .prop_map(Command::Project)
@@ -173,9 +187,34 @@ fn the_summary_has_no_free_text() {
         ("/project create demo --env A=hunter2 --cpu 2", "/project create --cpu 2 --env 'A=…' demo"),
         ("/help secret set KEY hunter2", "/help secret set"),
         ("/project delete demo --yes", "/project delete --yes demo"),
+        ("/project delete demo --keep-data", "/project delete --keep-files demo"),
+        ("/project exec demo --timeout 5m -- rm -rf 'a b'", "/project exec demo -- rm -rf 'a b'"),
+        (
+            "/project exec demo -- env DB_PASSWORD=hunter2 --token=hunter2 PATH=/bin x",
+            "/project exec demo -- env 'DB_PASSWORD=…' '--token=…' PATH=/bin x",
+        ),
+        ("/project exec demo -- curl postgres://u:hunter2@host/db", "/project exec demo -- curl '…'"),
     ] {
         assert_eq!(parse_text(text).unwrap().summary(), summary);
     }
+}
+
+/// As typed, whatever it looks like; and one string for platforms with options.
+#[test]
+fn a_command_to_run_is_taken_word_by_word() {
+    let argv = |text: &str| match parse_text(text) {
+        Ok(Command::Project(ProjectCommand::Exec { name, argv, .. })) if name == "demo" => argv,
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(argv("/project exec demo -- ls -la --help"), ["ls", "-la", "--help"]);
+    assert_eq!(argv("/project exec demo -- git log -- 'a file'"), ["git", "log", "--", "a file"]);
+    assert_eq!(argv("/project exec --timeout 60s demo -- sh -c 'echo $HOME | wc'"), ["sh", "-c", "echo $HOME | wc"]);
+    assert_eq!(argv("/project exec demo — ls"), ["ls"], "a phone's dash");
+    assert_eq!(argv("/project exec demo -- --timeout 1s ''"), ["--timeout", "1s", ""]);
+    let option = |cmd: &str| parse_options("project exec", &[OptionValue::new("name", "demo"), OptionValue::new("cmd", cmd)]);
+    assert_eq!(option("git log -- 'a file'"), parse_text("/project exec demo -- git log -- 'a file'"));
+    let kept = [OptionValue::new("name", "demo"), OptionValue::new("keep_data", "true")];
+    assert_eq!(parse_options("project delete", &kept), parse_text("/project delete demo --keep-files"));
 }
 
 #[test]

@@ -207,6 +207,10 @@ impl Chat for Console {
         self.emit(Event::Progress { id, conversation, step: step.step, state: step.state, text: step.text }).await;
     }
 
+    async fn note(&self, to: &ConversationId, text: String) {
+        self.emit(Event::Note { conversation: conversation(to), turn: None, text }).await;
+    }
+
     async fn open_thread(&self, _to: &Origin, _title: &str) -> Result<Option<ConversationId>> {
         Ok(None)
     }

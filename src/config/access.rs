@@ -1,6 +1,6 @@
-//! `[access]`: who has which role.
+//! `[access]`: who has which role, and who may run commands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use gaggle_commands::Role;
 
@@ -26,7 +26,23 @@ pub fn read(reader: &mut Reader) -> Policy {
     let default_role = default_role(reader);
     let mut roles: HashMap<_, _> = roles.0.into_iter().map(|(who, (role, _))| (who, role)).collect();
     roles.entry(OPERATOR.to_owned()).or_insert(Role::Admin);
-    Policy { default_role, roles }
+    Policy { default_role, roles, executors: executors(reader) }
+}
+
+fn executors(reader: &mut Reader) -> HashSet<String> {
+    let mut named = HashSet::new();
+    for (place, identity) in reader.list("access.executors").unwrap_or_default().into_iter().enumerate() {
+        match is_identity(&identity) {
+            true => drop(named.insert(identity)),
+            false => no_identity(reader, "access.executors", &format!("entry {}", place + 1)),
+        }
+    }
+    named
+}
+
+fn no_identity(reader: &mut Reader, key: &str, place: &str) {
+    let fix = "write it as `surface:id` with the surface console, slack or discord, as `slack:U012AB3CD`";
+    reader.fault(key, format!("has no identity in {place}"), fix);
 }
 
 fn default_role(reader: &mut Reader) -> Option<Role> {
@@ -46,8 +62,7 @@ struct Roles(HashMap<String, (Role, &'static str)>);
 impl Roles {
     fn give(&mut self, reader: &mut Reader, key: &'static str, place: &str, identity: String, role: Option<Role>) {
         if !is_identity(&identity) {
-            let fix = "write it as `surface:id` with the surface console, slack or discord, as `slack:U012AB3CD`";
-            reader.fault(key, format!("has no identity in {place}"), fix);
+            no_identity(reader, key, place);
         } else if let Some(role) = role {
             match self.0.get(&identity) {
                 Some((other, by)) if *other != role => {

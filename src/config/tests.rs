@@ -173,6 +173,8 @@ fn variables_win_over_the_file() {
             ("GAGGLE_ACCESS__DEFAULT_ROLE", "none"),
             ("GAGGLE_ACCESS__ADMINS", ""),
             ("GAGGLE_ACCESS__VIEWERS", "console:ann, slack:U3,"),
+            ("GAGGLE_ACCESS__EXECUTORS", "slack:U5,console:ann"),
+            ("GAGGLE_RUNTIME__IDLE_STOP", "45m"),
             ("GAGGLE_ACCESS__ROLES", "console:operator=member,slack:U4=admin"),
             ("GAGGLE_Limits__turns", "7"),
             ("GAGGLE_LIMITS__APPROVAL_TIMEOUT", "1h30m"),
@@ -192,6 +194,10 @@ fn variables_win_over_the_file() {
     let mut roles: Vec<_> = config.access.roles.iter().map(|(who, role)| format!("{who} {role}")).collect();
     roles.sort();
     assert_eq!(roles, ["console:ann viewer", "console:operator member", "slack:U2 member", "slack:U3 viewer", "slack:U4 admin"]);
+    let mut executors: Vec<_> = config.access.executors.iter().cloned().collect();
+    executors.sort();
+    assert_eq!(executors, ["console:ann", "slack:U5"]);
+    assert_eq!(config.runtime.idle_stop, Some(Duration::from_secs(2_700)));
     assert_eq!((config.limits.turns, config.limits.queue), (7, 6));
     assert_eq!(config.limits.approval_timeout, Duration::from_secs(5400));
     assert_eq!(config.secret_key.as_ref().unwrap().expose_secret(), "hunter2");

@@ -4,7 +4,7 @@ use gaggle_commands::{ProjectCommand, Role};
 use serde_json::Value;
 use tokio::time::{Duration, Instant};
 
-use super::{Context, project_settings, secret, show};
+use super::{Context, exec, project_settings, project_status, secret, show};
 use crate::access::Authorized;
 use crate::error::{Error, Result, refused};
 use crate::model::{PersonId, Progress, Project, ProjectId, Reply, Settings, Status, StepState, Timestamp};
@@ -20,6 +20,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ProjectComma
         ProjectCommand::Create { name, settings } => create(context, call, name, settings).await,
         ProjectCommand::List { all } => list(context, call, *all).await,
         ProjectCommand::Show { .. } => show(context, call.project()?).await,
+        ProjectCommand::Status { .. } => project_status::status(context, call.project()?).await,
         ProjectCommand::Rename { new_name, .. } => rename(context, call.project()?, new_name).await,
         ProjectCommand::Update { settings, model, provider, mode, .. } => {
             project_settings::update(context, call.project()?, settings, model.as_deref(), provider.as_deref(), *mode).await
@@ -33,7 +34,12 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ProjectComma
             running(context, &call.project()?.id, "was restarted").await
         }
         ProjectCommand::Delete { keep_files, .. } => delete(context, call, *keep_files).await,
-        ProjectCommand::Logs { tail, follow, .. } => logs(context, call, *tail as usize, *follow).await,
+        ProjectCommand::Logs { tail, since, previous, follow, .. } => {
+            let since = since.map(|period| Duration::from_secs(period.0));
+            let query = LogQuery { tail: *tail as usize, since, previous: *previous, follow: *follow };
+            logs(context, call, query).await
+        }
+        ProjectCommand::Exec { argv, timeout, .. } => exec::exec(context, call, argv, *timeout).await,
         ProjectCommand::Secret(command) => secret::of_project(context, call, command).await,
     }
 }
@@ -118,6 +124,10 @@ async fn show(context: &Context, project: &Project) -> Result<Reply> {
         ("Repository", "repo"),
         ("CPU", "cpu"),
         ("Memory", "memory"),
+        ("Image", "image"),
+        ("Disk", "disk"),
+        ("Port", "port"),
+        ("Exposed as", "expose"),
         ("Provider", "provider"),
         ("Model", "model"),
         ("Mode", "mode"),
@@ -225,26 +235,26 @@ async fn deactivate(context: &Context, call: &Authorized) -> Result<Reply> {
 }
 
 pub fn delete_question(project: &Project, keep_files: bool) -> String {
-    let what = if keep_files { "its sessions go; its folder stays" } else { "its files and sessions go, for good" };
+    let what = if keep_files { "its sessions go; its files stay" } else { "its files and sessions go, for good" };
     format!("Delete the project `{}`? Its agent is ended and {what}.", project.name)
 }
 
 async fn delete(context: &Context, call: &Authorized, keep_files: bool) -> Result<Reply> {
     let project = call.project()?;
-    let folder = context.work.runtime().workdir(&project.id);
+    let place = context.work.runtime().kept(&project.into());
     context.work.delete(&project.id, keep_files, &call.caller.origin).await?;
-    let kept = if keep_files { format!(" Its files are still in `{folder}`.") } else { String::new() };
+    let kept = if keep_files { format!(" Its files are still {place}.") } else { String::new() };
     Ok(Reply::ok(format!("Deleted the project `{}`.{kept}", project.name)).with("projects", [(); 0]))
 }
 
-async fn logs(context: &Context, call: &Authorized, tail: usize, follow: bool) -> Result<Reply> {
+async fn logs(context: &Context, call: &Authorized, query: LogQuery) -> Result<Reply> {
     let project = call.project()?;
     let work = &context.work;
     work.runtime().supports(Feature::Logs)?;
-    let mut lines = work.runtime().logs(&project.into(), LogQuery { follow, ..LogQuery::last(tail) }).await?;
+    let mut lines = work.runtime().logs(&project.into(), query).await?;
     let mut all: Vec<String> = Vec::new();
     let end = Instant::now() + FOLLOW;
-    if follow {
+    if query.follow {
         let mut shown = 0usize;
         loop {
             let attended = work.chat(&call.caller.origin).is_some_and(|c| c.attended());
@@ -271,26 +281,17 @@ async fn logs(context: &Context, call: &Authorized, tail: usize, follow: bool) -
         all.push(line);
     }
     if all.is_empty() {
-        return Ok(Reply::ok(format!("The log of `{}` is empty.", project.name)).with("lines", all));
+        let none = if query.since.is_some() { "has nothing that is so new; a longer `--since` may have" } else { "is empty" };
+        return Ok(Reply::ok(format!("The log of `{}` {none}.", project.name)).with("lines", all));
     }
     let text = all.join("\n");
     let reply = if text.len() > LONG {
         Reply::ok(format!("The last {} of the log of `{}` are in the file.", show::count(all.len(), "line"), project.name))
             .file(format!("{}.log", project.name), text.clone().into_bytes())
     } else {
-        let fence = fence(&text);
-        Reply::ok(format!("{fence}\n{text}\n{fence}"))
+        Reply::ok(show::fenced(&text))
     };
     Ok(reply.with("lines", all))
-}
-
-/// A code fence that the text does not contain.
-fn fence(text: &str) -> String {
-    let mut fence = "```".to_owned();
-    while text.contains(&fence) {
-        fence.push('`');
-    }
-    fence
 }
 
 /// Ten letters and digits, a letter first.

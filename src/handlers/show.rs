@@ -25,6 +25,15 @@ pub fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
+/// Text as it stands, between fences that it does not contain.
+pub fn fenced(text: &str) -> String {
+    let mut fence = "```".to_owned();
+    while text.contains(&fence) {
+        fence.push('`');
+    }
+    format!("{fence}\n{text}\n{fence}")
+}
+
 /// The facts of a project, for `data`.
 pub async fn project_data(context: &Context, project: &Project) -> Result<Value> {
     let endpoint = context.work.runtime().endpoint(&project.id).await.map(|e| e.shown());

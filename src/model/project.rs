@@ -40,7 +40,7 @@ pub struct Project {
     #[serde(default)]
     pub settings: Settings,
     pub created: Timestamp,
-    /// The last time that its agent worked or somebody changed it.
+    /// The last time that its agent did something: it was started or stopped, an answer or a command ended.
     pub used: Timestamp,
     /// Who else may use it, and how.
     #[serde(default)]

@@ -168,6 +168,11 @@ impl Runtime for AttachedRuntime {
         }
     }
 
+    fn kept(&self, of: &Identity) -> String {
+        let on = if self.folder(&of.project).is_some() { "" } else { "on the agent's server, " };
+        format!("{on}in `{}`", self.workdir(&of.project))
+    }
+
     /// The server has its own life, so either all projects are still active or none is.
     async fn adopt(&self, wanted: Vec<Launch>) -> Result<Vec<(ProjectId, Endpoint)>> {
         if wanted.is_empty() {

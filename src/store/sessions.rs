@@ -104,6 +104,29 @@ impl Store {
         .await
     }
 
+    /// The session that was used last, of a project's newest ones.
+    pub async fn last_session(&self, project: &ProjectId) -> Result<Option<Session>> {
+        const LOOKED_AT: usize = 1_000;
+        let project = project.clone();
+        self.read(move |tx| {
+            let mut ids = Vec::new();
+            tx.visit(&PROJECT_SESSIONS, &table::prefix(&project), true, |(_, id), ()| {
+                ids.push(id);
+                if ids.len() < LOOKED_AT { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            let mut last: Option<Session> = None;
+            for id in ids {
+                if let Some(session) = tx.fetch(&SESSIONS, &id)?
+                    && last.as_ref().is_none_or(|last| session.used > last.used)
+                {
+                    last = Some(session);
+                }
+            }
+            Ok(last)
+        })
+        .await
+    }
+
     pub async fn count_sessions(&self, project: &ProjectId) -> Result<usize> {
         let project = project.clone();
         self.read(move |tx| {

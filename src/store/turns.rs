@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use redb::WriteTransaction;
 
 use super::Store;
-use super::table::{self, OPEN_TURNS, Read as _, SESSION_TURNS, SESSIONS, TURN_TEXT, TURNS};
+use super::table::{self, OPEN_TURNS, PROJECTS, Read as _, SESSION_TURNS, SESSIONS, TURN_TEXT, TURNS};
 use crate::error::{Result, refused};
 use crate::model::{Message, Origin, PromptRef, Session, SessionId, Timestamp, Turn, TurnId, TurnState};
 
@@ -75,7 +75,7 @@ impl Store {
         .await
     }
 
-    /// Closes a turn with its whole text. Returns whether it was open: only then may its last state be told.
+    /// Closes a turn with its whole text; its project was used until now. Returns whether it was open: only then may its last state be told.
     pub async fn close_turn(&self, turn: Turn) -> Result<bool> {
         self.write(move |tx| {
             if !table::remove(tx, &OPEN_TURNS, &turn.id)? {
@@ -85,6 +85,10 @@ impl Store {
                 table::remove(tx, &TURN_TEXT, &key)?;
             }
             table::put(tx, &TURNS, &turn.id, &turn)?;
+            if let Some(mut project) = tx.fetch(&PROJECTS, &turn.project)? {
+                project.used = Timestamp::now();
+                table::put(tx, &PROJECTS, &turn.project, &project)?;
+            }
             Ok(true)
         })
         .await

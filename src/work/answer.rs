@@ -87,7 +87,7 @@ impl Work {
 
     async fn answer_new(&self, job: &Job) -> Result<End, End> {
         let Some(_places) = self.place(job).await else { return Ok(End::stopped()) };
-        let (project, session, agent) = tokio::select! {
+        let (session, agent) = tokio::select! {
             ready = self.ready(job) => ready?,
             () = job.cancel.cancelled() => return Ok(End::stopped()),
         };
@@ -117,9 +117,7 @@ impl Work {
             }
         });
         let reading = Reading { job, agent: &*agent, prompt, kept: 0, resumed: false, started: Vec::new() };
-        let end = self.read_run(reading, run).await;
-        let _ = self.store().touch_project(&project.id).await.map_err(Error::told);
-        Ok(end)
+        Ok(self.read_run(reading, run).await)
     }
 
     /// Picks up a run that an earlier program started.
@@ -144,7 +142,7 @@ impl Work {
     }
 
     /// The project, active; its agent, connected.
-    async fn ready(&self, job: &Job) -> Result<(Project, Session, std::sync::Arc<dyn Agent>), End> {
+    async fn ready(&self, job: &Job) -> Result<(Session, std::sync::Arc<dyn Agent>), End> {
         let (mut project, session) = self.project_and_session(job).await?;
         if project.status != Status::Active || self.runtime().endpoint(&project.id).await.is_none() {
             let origin = job.live.change(|t| {
@@ -155,7 +153,7 @@ impl Work {
             (project, _) = self.project_and_session(job).await?;
         }
         let agent = self.agent(&project).await?;
-        Ok((project, session, agent))
+        Ok((session, agent))
     }
 
     async fn project_and_session(&self, job: &Job) -> Result<(Project, Session), End> {

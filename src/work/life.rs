@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Duration, MissedTickBehavior, interval};
 
 use super::Work;
+use super::places::{Place, Places};
 use crate::error::{Error, Result, refused};
 use crate::model::{Origin, Progress, Project, ProjectId, Status, StepState, Timestamp};
 
@@ -19,11 +21,18 @@ pub enum Kind {
     Delete {
         keep_files: bool,
     },
+    /// Deactivates what was idle for so long and still is.
+    Rest {
+        after: Duration,
+    },
 }
+
+/// How often those who wait for their start are told of their place.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 pub struct Life {
     runs: Mutex<HashMap<ProjectId, Arc<Run>>>,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 struct Run {
@@ -41,7 +50,7 @@ enum Told {
 
 impl Life {
     pub fn new(at_once: usize) -> Self {
-        Self { runs: Mutex::default(), places: Arc::new(Semaphore::new(at_once)) }
+        Self { runs: Mutex::default(), places: Places::new(at_once) }
     }
 
     fn of(&self, project: &ProjectId) -> Option<Arc<Run>> {
@@ -165,6 +174,7 @@ impl Work {
                 self.bring_up(&Project { status: Status::Inactive, ..project }, steps).await
             }
             Kind::Delete { keep_files } => self.remove(&project, keep_files, steps).await,
+            Kind::Rest { after } => self.rest(&project, after, steps).await,
         }
     }
 
@@ -184,16 +194,7 @@ impl Work {
         if project.status == Status::Active && self.0.runtime.endpoint(&project.id).await.is_some() {
             return Ok(());
         }
-        let places = &self.0.life.places;
-        let _place = match places.try_acquire() {
-            Ok(place) => place,
-            Err(_) => {
-                step(&steps, "queue", StepState::Running, "waiting: other projects are starting").await;
-                let place = places.acquire().await.map_err(|e| Error::Broken(e.into()))?;
-                step(&steps, "queue", StepState::Done, "it is this project's turn").await;
-                place
-            }
-        };
+        let _place = self.place_to_start(project, &steps).await?;
         let launch = self.launch(project).await?;
         self.set_status(&project.id, Status::Activating, None).await?;
         let result = self.0.runtime.activate(launch, steps).await;
@@ -207,15 +208,49 @@ impl Work {
         }
     }
 
+    /// A place among the starts that are under way; the wait for it is shown.
+    async fn place_to_start(&self, project: &Project, steps: &mpsc::Sender<Progress>) -> Result<Place> {
+        let place = self.0.life.places.enter(&project.owner);
+        if place.ahead().is_none() {
+            return Ok(place);
+        }
+        let mut told = None;
+        let mut tick = interval(TELL_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = place.turn() => break,
+                () = self.0.stopping.cancelled() => return refused("Gaggle is being stopped. Start the project once it is back."),
+                _ = tick.tick() => {
+                    let ahead = place.ahead();
+                    if ahead != told && let Some(n) = ahead {
+                        step(steps, "queue", StepState::Running, &waiting(n)).await;
+                        told = ahead;
+                    }
+                }
+            }
+        }
+        if told.is_some() {
+            step(steps, "queue", StepState::Done, "it is this project's turn").await;
+        }
+        Ok(place)
+    }
+
     async fn bring_down(&self, project: &Project, why: &str, steps: mpsc::Sender<Progress>) -> Result<()> {
         if project.status == Status::Inactive && self.0.runtime.endpoint(&project.id).await.is_none() {
             return Ok(());
         }
         self.set_status(&project.id, Status::Deactivating, None).await?;
         self.end_turns(&project.id, why).await;
+        self.wind_down(project, None, steps).await
+    }
+
+    /// Ends an agent that answers nothing any more.
+    pub(super) async fn wind_down(&self, project: &Project, reason: Option<String>, steps: mpsc::Sender<Progress>) -> Result<()> {
         self.0.agents.close(&project.id).await;
         match self.0.runtime.deactivate(&project.into(), steps).await {
-            Ok(()) => self.set_status(&project.id, Status::Inactive, None).await,
+            Ok(()) => self.set_status(&project.id, Status::Inactive, reason).await,
             Err(error) => {
                 let error = error.told();
                 self.set_status(&project.id, Status::Failed, Some(error.to_string())).await?;
@@ -256,17 +291,41 @@ impl Work {
 
     /// Goes on with what an earlier program did not end.
     pub(super) fn go_on(&self, project: &Project, kind: Kind) {
+        self.begin(&project.id, kind);
+    }
+
+    /// Begins something that nobody asked for, unless something else is under way.
+    fn begin(&self, project: &ProjectId, kind: Kind) -> Option<Arc<Run>> {
         let mut runs = self.0.life.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        if runs.contains_key(&project.id) {
-            return;
+        if runs.contains_key(project) {
+            return None;
         }
         let run = Arc::new(Run { kind, steps: watch::Sender::new(Vec::new()), ended: watch::Sender::new(None) });
-        runs.insert(project.id.clone(), run.clone());
-        self.start(project.id.clone(), run);
+        runs.insert(project.clone(), run.clone());
+        self.start(project.clone(), run.clone());
+        Some(run)
+    }
+
+    pub(super) async fn run_and_wait(&self, project: &ProjectId, kind: Kind) {
+        let Some(run) = self.begin(project, kind) else { return };
+        let mut ended = run.ended.subscribe();
+        if let Ok(result) = ended.wait_for(Option::is_some).await
+            && let Some(Err(Told::Refused(why) | Told::Failed(why))) = &*result
+        {
+            tracing::warn!(%project, ?kind, why, "what nobody asked for did not succeed");
+        }
     }
 
     pub(super) fn is_underway(&self, project: &ProjectId) -> bool {
         self.0.life.of(project).is_some()
+    }
+}
+
+fn waiting(ahead: usize) -> String {
+    match ahead {
+        0 => "waiting: this start is next".to_owned(),
+        1 => "waiting: 1 start is ahead".to_owned(),
+        n => format!("waiting: {n} starts are ahead"),
     }
 }
 

@@ -314,6 +314,11 @@ impl Work {
         })
     }
 
+    /// Whether a project has turns that run or wait.
+    pub(super) fn has_turns(&self, project: &ProjectId) -> bool {
+        self.0.turns.with(|s| s.open.values().any(|job| job.project == *project))
+    }
+
     /// The states of a session's open turns.
     pub fn is_busy(&self, session: SessionId) -> bool {
         self.0.turns.with(|s| s.queues.get(&session).is_some_and(|q| q.running.is_some() || !q.waiting.is_empty()))

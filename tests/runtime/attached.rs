@@ -75,12 +75,21 @@ async fn what_does_not_reach_it_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = runtime("https://agents.example:8443/", dir.path(), None, Protocol::Acp);
-    for feature in
-        [Feature::Logs, Feature::Secrets, Feature::Environment, Feature::Limits, Feature::Repository, Feature::Settings]
-    {
+    for (feature, part) in [
+        (Feature::Logs, "read its log"),
+        (Feature::Secrets, "give it secrets"),
+        (Feature::Environment, "leave `--env` out"),
+        (Feature::Limits, "leave `--cpu` and `--memory` out"),
+        (Feature::Repository, "leave `--repo` out"),
+        (Feature::Settings, "choose its model"),
+        (Feature::Exec, "run commands beside it. Instead, ask the agent itself"),
+        (Feature::Image, "leave `--image`, `--port` and `--expose` out"),
+        (Feature::Disk, "leave `--disk` out"),
+    ] {
         match runtime.supports(feature) {
             Err(Error::Refused(sentence)) => {
                 assert!(sentence.contains("that somebody else runs (https://agents.example:8443)"), "{sentence}");
+                assert!(sentence.contains(part), "{sentence}");
             }
             other => panic!("{other:?}"),
         }

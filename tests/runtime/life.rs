@@ -17,16 +17,16 @@ async fn an_agent_starts_once_and_ends_with_all_that_it_started() {
     while let Some(step) = shown.recv().await {
         seen.push((step.step, step.state));
     }
-    let of = |step: &str, state| (step.to_owned(), state);
+    let step = |step: &str, state| (step.to_owned(), state);
     assert_eq!(
         seen,
         [
-            of("folder", StepState::Running),
-            of("folder", StepState::Done),
-            of("start", StepState::Running),
-            of("start", StepState::Done),
-            of("ready", StepState::Running),
-            of("ready", StepState::Done),
+            step("folder", StepState::Running),
+            step("folder", StepState::Done),
+            step("start", StepState::Running),
+            step("start", StepState::Done),
+            step("ready", StepState::Running),
+            step("ready", StepState::Done),
         ]
     );
     let Endpoint::Http { key, protocol, .. } = endpoint else { panic!("not HTTP") };
@@ -142,7 +142,7 @@ async fn five_failures_in_a_row_are_enough() {
         match next("an end", &mut events).await {
             RuntimeEvent::Crashed { reason, .. } => crashes.push(reason),
             RuntimeEvent::Failed { reason, .. } => break reason,
-            RuntimeEvent::Restarted { .. } => panic!("it cannot restart"),
+            other => panic!("it cannot restart: {other:?}"),
         }
     };
     assert_eq!(crashes[0], "The agent ended with exit code 7.");

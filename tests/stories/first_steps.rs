@@ -33,6 +33,10 @@ async fn from_nothing_to_an_answer() {
     t.say("/session show s2").await.ok();
     t.say("/session show s99").await.refused();
     t.say("/project logs demo").await.ok();
+    t.say("/project logs demo --tail 1").await.ok();
+    t.say("/project logs demo --since 10m").await.refused().has("use `--tail`");
+    t.say("/project logs demo --previous").await.refused().has("leave `--previous` and `--since` out");
+    t.say("/project status demo").await.ok();
     t.say("/help").await.ok();
     t.say("/help project create").await.ok();
     t.say("/help thread").await.ok();
@@ -55,6 +59,14 @@ async fn the_life_of_a_project() {
     t.say("/project update shop --mode auto --model m1 --provider p1 --env A=1").await.ok();
     t.say("/project update shop --cpu 2").await.ok();
     t.say("/project create big --memory 2Gi").await.ok();
+    for (flags, part) in [
+        ("--image ghcr.io/acme/goose:1.2", "`--image`, `--port` and `--expose` belong to the `kubernetes` runtime"),
+        ("--port 3001 --expose ingress", "Leave them out"),
+        ("--disk 10Gi", "leave `--disk` out"),
+    ] {
+        t.say(&format!("/project update shop {flags}")).await.refused().has(part);
+        t.say(&format!("/project create other {flags}")).await.refused().has(part);
+    }
     t.say("/project show shop").await.ok();
     t.say("/project activate shop").await.ok();
     t.say("/ask shop use the tool").await.ok().has("by the session's mode");
@@ -106,6 +118,12 @@ async fn deleting_asks_first() {
     t.say("/ask demo say 2 words").await.ok();
     t.say("/project delete demo --keep-files --yes").await.ok();
     assert_eq!(folders(), 1);
+    t.say("/project create again").await.ok();
+    t.say("/ask again say 2 words").await.ok();
+    let asked = t.begin("/project delete again --keep-data").await;
+    t.operator().fill(&asked.form().await, json!({})).await.end().await.ok();
+    asked.end().await.ok();
+    assert_eq!(folders(), 2);
     t.say("/project delete demo --yes").await.refused();
     t.say("/project list").await.ok();
     t.snapshot("deleting");

@@ -65,6 +65,8 @@ async fn names_that_there_are_not() {
         ("/project share nope @ann", "no project `nope`"),
         ("/project unshare nope @ann", "no project `nope`"),
         ("/project logs nope", "no project `nope`"),
+        ("/project status nope", "no project `nope`"),
+        ("/project exec nope -- ls", "no project `nope`"),
         ("/project secret set nope KEY", "no project `nope`"),
         ("/project secret list nope", "no project `nope`"),
         ("/project secret unset nope KEY", "no project `nope`"),

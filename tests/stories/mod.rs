@@ -2,6 +2,7 @@
 
 mod approvals;
 mod first_steps;
+mod idle;
 mod kill;
 mod malformed;
 mod people;

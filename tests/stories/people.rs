@@ -17,6 +17,7 @@ async fn sharing_with_roles() {
     bob.say("/session list demo").await.ok();
     bob.say("/session show s1").await.ok();
     bob.say("/project logs demo").await.ok();
+    bob.say("/project status demo").await.ok();
     for command in [
         "/ask demo hello",
         "/project activate demo",
@@ -25,6 +26,7 @@ async fn sharing_with_roles() {
         "/project delete demo",
         "/project rename demo mine",
         "/project update demo --mode auto",
+        "/project exec demo -- ls",
         "/project share demo @eve",
         "/project unshare demo @ann",
         "/project secret set demo KEY",
@@ -51,6 +53,29 @@ async fn sharing_with_roles() {
     bob.say("/project show demo").await.refused();
     bob.say("hello").await.refused();
     t.snapshot("sharing");
+    t.done().await;
+}
+
+/// To run commands takes a right of its own, besides a role on the project.
+#[tokio::test]
+async fn who_may_run_commands() {
+    let t = Tester::with(&[], &[("GAGGLE_ACCESS__EXECUTORS", "console:bob")]).await;
+    let (ann, bob) = (t.user("ann"), t.user("bob"));
+    ann.say("/project create demo").await.ok();
+    ann.say("/project exec demo -- ls").await.refused().has("adding `console:ann` to `executors` under `[access]`");
+    bob.say("/project exec ann/demo -- ls").await.refused().has("no project");
+    ann.say("/project share demo @bob --role viewer").await.ok();
+    bob.say("/project exec demo -- ls").await.refused().has("takes the role member");
+    ann.say("/project share demo @bob").await.ok();
+    // With both, it is for the runtime to say that it has no such thing.
+    bob.say("/project exec demo -- ls").await.refused().has("use the `kubernetes` runtime");
+    t.say("/project exec ann/demo -- sh -c 'echo $API_KEY'").await.refused().has("use the `kubernetes` runtime");
+    let audit = t.say("/audit").await.ok().data("audit");
+    let what: Vec<_> =
+        audit.as_array().unwrap().iter().map(|e| (e["what"].as_str().unwrap(), e["outcome"].as_str().unwrap())).collect();
+    assert!(what.contains(&("/project exec ann/demo -- sh -c 'echo $API_KEY'", "allowed")), "{what:?}");
+    assert!(what.iter().any(|(what, outcome)| *what == "/project exec demo -- ls" && outcome.contains("executors")), "{what:?}");
+    t.snapshot("executors");
     t.done().await;
 }
 
@@ -93,6 +118,8 @@ async fn nobody_learns_of_what_is_not_theirs() {
         ("/project delete secretplan --yes", "/project delete nosuchplan --yes"),
         ("/project rename secretplan x", "/project rename nosuchplan x"),
         ("/project logs secretplan", "/project logs nosuchplan"),
+        ("/project status secretplan", "/project status nosuchplan"),
+        ("/project exec secretplan -- ls", "/project exec nosuchplan -- ls"),
         ("/project secret set secretplan KEY", "/project secret set nosuchplan KEY"),
         ("/ask secretplan hello", "/ask nosuchplan hello"),
         ("/session list secretplan", "/session list nosuchplan"),

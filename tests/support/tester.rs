@@ -394,6 +394,11 @@ impl Tester {
         agents(&self.data())
     }
 
+    /// A variable of the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Leaves the check of the exit code to the story.
     pub fn lenient(&mut self) {
         self.lenient = true;

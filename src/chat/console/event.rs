@@ -42,10 +42,10 @@ pub enum Event {
         state: ToolState,
         took_ms: Option<u64>,
     },
-    /// Something that the agent wants people to know besides its answer.
+    /// Something that the agent wants people to know besides its answer; without a turn: something that happened by itself.
     Note {
         conversation: String,
-        turn: String,
+        turn: Option<String>,
         text: String,
     },
     Approval {

@@ -84,7 +84,7 @@ fn news(turn: &Turn, told: &mut Told) -> Vec<Event> {
     }
     told.tools = turn.tools.iter().map(|l| l.state).collect();
     for note in &turn.notes[told.notes.min(turn.notes.len())..] {
-        events.push(Event::Note { conversation: place(), turn: id(), text: note.clone() });
+        events.push(Event::Note { conversation: place(), turn: Some(id()), text: note.clone() });
     }
     told.notes = turn.notes.len();
     for (at, approval) in turn.approvals.iter().enumerate() {

@@ -38,8 +38,12 @@ pub const CASES: &[Case] = &[
     ("[limits]\nshutdown_grace = -1", &[], "limits.shutdown_grace", "is no duration"),
     ("", &[("GAGGLE_LIMITS__TURNS", "many")], "limits.turns", "GAGGLE_LIMITS__TURNS is no whole number"),
     ("[limits]\nturns = 0", &[("GAGGLE_LIMITS__TURNS", "5")], "limits.turns", "is out of range"),
+    ("[runtime]\nidle_stop = 'never'", &[], "runtime.idle_stop", "is no duration"),
+    ("[runtime]\nidle_stop = 0", &[], "runtime.idle_stop", "above 0 and up to 720h"),
     // Words and people.
     ("[runtime]\nkind = 'cloud'\n[agent]\nurl = 'http://a'", &[], "runtime.kind", "use `local`, `attached` or `kubernetes`"),
+    ("[access]\nexecutors = true", &[], "access.executors", "give it a list"),
+    ("[access]\nexecutors = ['slack:U1', 'ann']", &[], "access.executors", "no identity in entry 2"),
     ("[access]\ndefault_role = 'owner'", &[], "access.default_role", "use `viewer`, `member`, `admin` or `none`"),
     ("[access]\nadmins = 'console:ann'", &[], "access.admins", "is a text; give it a list"),
     ("[access]\nadmins = ['console:ann', 5]", &[], "access.admins", "a whole number as entry 2"),

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::runtime::Redactor;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-
-use super::redact::Redactor;
 
 /// Longer lines are given in pieces.
 const LINE: usize = 16 * 1024;

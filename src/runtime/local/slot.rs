@@ -10,10 +10,10 @@ use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::log::Log;
-use super::redact::Redactor;
 use super::supervisor::Running;
 use crate::agent::Endpoint;
 use crate::model::ProjectId;
+use crate::runtime::Redactor;
 
 #[derive(Default)]
 pub struct Slots(Mutex<HashMap<ProjectId, Arc<Slot>>>);

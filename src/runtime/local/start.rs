@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout};
 use super::folder::{Folder, Record};
 use super::log::Log;
 use super::process::{Plan, Process};
-use super::redact::Redactor;
 use super::{LocalOptions, Program, environment, orphans, orphans::Orphans, ready};
 use crate::agent::Endpoint;
 use crate::model::{Progress, StepState};
+use crate::runtime::Redactor;
 use crate::runtime::{Launch, Steps};
 
 /// How often a start is tried again because somebody else took its port.

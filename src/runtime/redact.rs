@@ -4,7 +4,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::runtime::Launch;
+use super::Launch;
 
 const PUT: &str = "[redacted]";
 
