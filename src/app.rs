@@ -22,11 +22,12 @@ use crate::engine::{Engine, Inbound, Input};
 use crate::handlers::About;
 use crate::model::{Origin, Timestamp, TurnId};
 use crate::runtime::attached::{AttachedOptions, AttachedRuntime};
+use crate::runtime::kubernetes::{KubernetesRuntime, ServerKeys};
 use crate::runtime::local::{LocalOptions, LocalRuntime, Program};
 use crate::runtime::{Health, Runtime};
 use crate::server::{self, Readiness};
 use crate::store::{self, Store};
-use crate::work::Work;
+use crate::work::{self, Work};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -155,7 +156,9 @@ impl App {
             None => None,
             Some(address) => Some((server::listen(address).await?, server::routes(server::metrics()?, ready.clone()))),
         };
-        let (runtime, agent) = runtime(&config, home)?;
+        let cipher = store.clone();
+        let keys: ServerKeys = Arc::new(move |project| work::server_key(&cipher, project));
+        let (runtime, agent) = runtime(&config, home, keys).await?;
         let (console, output, lines) = console(door, &store, &agent);
         let patience = Patience { stream_idle: config.agent.stream_idle_timeout, ..Patience::default() };
         let work = Work::new(store.clone(), runtime, vec![Arc::new(console.clone())], config.limits, patience);
@@ -262,7 +265,7 @@ impl Taker for Entrance {
 }
 
 /// The runtime and how its agent is called.
-fn runtime(config: &Config, home: bool) -> anyhow::Result<(Arc<dyn Runtime>, String)> {
+async fn runtime(config: &Config, home: bool, keys: ServerKeys) -> anyhow::Result<(Arc<dyn Runtime>, String)> {
     if config.runtime.kind == RuntimeKind::Attached {
         let url = config.agent.url.clone().context("`agent.url` is missing")?;
         let mut options = AttachedOptions::new(url.clone(), config.data_dir.clone());
@@ -272,7 +275,8 @@ fn runtime(config: &Config, home: bool) -> anyhow::Result<(Arc<dyn Runtime>, Str
         return Ok((Arc::new(AttachedRuntime::new(options)?), format!("the server at {url}")));
     }
     if config.runtime.kind == RuntimeKind::Kubernetes {
-        anyhow::bail!("projects do not run on Kubernetes yet; set `runtime.kind` to `local` or `attached`");
+        let agent = format!("`{}` on Kubernetes", config.kubernetes.image);
+        return Ok((Arc::new(KubernetesRuntime::connect(config.kubernetes.clone(), &config.cluster, keys).await?), agent));
     }
     let (program, agent) = program(config)?;
     let mut options = LocalOptions::new(config.data_dir.clone(), program);
@@ -335,7 +339,9 @@ async fn run_check(file: &Path) -> anyhow::Result<ExitCode> {
     }
     let mut config = config;
     config.data_dir = config.data_dir.canonicalize().unwrap_or(config.data_dir);
-    match runtime(&config, false) {
+    // Nobody is spoken to in their name.
+    let no_keys: ServerKeys = Arc::new(|_| String::new().into());
+    match runtime(&config, false, no_keys).await {
         Ok((runtime, agent)) => {
             rows.push(Health { what: "agent".into(), found: agent, fault: None });
             rows.extend(runtime.health().await);

@@ -192,6 +192,9 @@ pub trait Runtime: Send + Sync {
         None
     }
 
+    /// Somebody wants the project stopped while it starts: the start is to end soon, as refused.
+    fn interrupt(&self, _project: &ProjectId) {}
+
     async fn logs(&self, of: &Identity, query: LogQuery) -> Result<mpsc::Receiver<String>>;
 
     /// Runs a command beside the agent, in its environment, without a shell.

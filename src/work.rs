@@ -142,17 +142,13 @@ impl Work {
             owner: project.owner.clone(),
             settings: project.settings.clone(),
             secrets,
-            server_key: self.server_key(&project.id),
+            server_key: server_key(&self.0.store, &project.id),
         })
     }
 
     /// Takes what is secret to a project out of texts.
     pub async fn redactor(&self, project: &crate::model::Project) -> crate::error::Result<Redactor> {
         Ok(Redactor::of(&self.launch(project).await?))
-    }
-
-    fn server_key(&self, project: &ProjectId) -> secrecy::SecretString {
-        self.0.store.cipher().derive(&format!("agent server of project {project}"))
     }
 
     /// Ends: turns end or are marked, agents are ended, what is under way is awaited.
@@ -165,4 +161,9 @@ impl Work {
         self.0.tasks.close();
         let _ = tokio::time::timeout(Duration::from_secs(10), self.0.tasks.wait()).await;
     }
+}
+
+/// What a project's server asks of its clients: the same for ever, and nobody's who has not the store's key.
+pub fn server_key(store: &Store, project: &ProjectId) -> secrecy::SecretString {
+    store.cipher().derive(&format!("agent server of project {project}"))
 }

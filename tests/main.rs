@@ -4,6 +4,7 @@
 mod agents;
 mod agents_wire;
 mod architecture;
+mod cluster;
 mod demo_agent;
 mod goose_api;
 mod goose_real;

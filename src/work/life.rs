@@ -101,6 +101,9 @@ impl Work {
             if matches!(run.kind, Kind::Delete { .. }) {
                 return refused("This project is being deleted.");
             }
+            if matches!(kind, Kind::Deactivate | Kind::Delete { .. }) {
+                self.0.runtime.interrupt(project);
+            }
             let mut ended = run.ended.subscribe();
             let _ = ended.wait_for(Option::is_some).await;
         }

@@ -2,6 +2,7 @@
 //! drives the whole program.
 
 pub mod acp;
+pub mod cluster;
 pub mod goose;
 pub mod goose_api;
 pub mod llm;

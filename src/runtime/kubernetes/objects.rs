@@ -22,6 +22,7 @@ use kube::core::ApiResource;
 use serde_json::{Value, json};
 
 use self::own::Own;
+pub use self::pod::WORKSPACE;
 use super::names;
 use super::options::Options;
 use crate::runtime::Launch;
@@ -215,8 +216,9 @@ impl Metadata {
     }
 }
 
-pub fn plan(launch: &Launch, options: &Options) -> Plan {
-    let namespace = names::namespace(&options.namespace_prefix, &launch.owner);
+/// In the owner's namespace, or in the one where the project is already.
+pub fn plan(launch: &Launch, options: &Options, there: Option<&str>) -> Plan {
+    let namespace = there.map_or_else(|| names::namespace(&options.namespace_prefix, &launch.owner), str::to_owned);
     let shared = shared::shared(&namespace, &Metadata::shared(launch, options), options);
     let metadata = Metadata::own(launch, options);
     let maker = Own { launch, options, namespace: &namespace, metadata: &metadata };

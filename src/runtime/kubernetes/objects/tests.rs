@@ -121,13 +121,13 @@ fn a_project_of_which_nothing_is_said() {
 
 #[test]
 fn a_project_of_which_everything_is_said() {
-    assert_snapshot("kubernetes_everything", &shown(&plan(&everything(), &all_options())));
+    assert_snapshot("kubernetes_everything", &shown(&plan(&everything(), &all_options(), None)));
 }
 
 /// As the API server would read them.
 #[test]
 fn objects_are_of_their_types() {
-    for plan in [plan(&everything(), &all_options()), plan(&launch(Settings::default(), &[]), &Options::default())] {
+    for plan in [plan(&everything(), &all_options(), None), plan(&launch(Settings::default(), &[]), &Options::default())] {
         for made in plan.all() {
             fn fits<T: serde::de::DeserializeOwned + serde::Serialize>(body: &Value) {
                 let typed: T = serde_json::from_value(body.clone()).unwrap();
@@ -156,8 +156,8 @@ fn objects_are_of_their_types() {
 
 #[test]
 fn the_same_gives_the_same_and_a_change_is_seen() {
-    let (options, one) = (all_options(), plan(&everything(), &all_options()));
-    assert_eq!(one, plan(&everything(), &options));
+    let (options, one) = (all_options(), plan(&everything(), &all_options(), None));
+    assert_eq!(one, plan(&everything(), &options, None));
     let started = one.deployment.with_replicas(1);
     assert_ne!(started.hash, one.deployment.hash);
     assert_eq!(started.with_replicas(0), one.deployment);
@@ -167,16 +167,16 @@ fn the_same_gives_the_same_and_a_change_is_seen() {
     };
     let mut launch = everything();
     launch.secrets[1].1 = "hunter3".into();
-    assert_eq!(changed(&plan(&launch, &options)), [Kind::Secret, Kind::Deployment], "the pod is replaced");
+    assert_eq!(changed(&plan(&launch, &options, None)), [Kind::Secret, Kind::Deployment], "the pod is replaced");
     let mut launch = everything();
     launch.name = "renamed".to_owned();
-    let renamed = plan(&launch, &options);
+    let renamed = plan(&launch, &options, None);
     assert_eq!(renamed.deployment.body["spec"]["template"], one.deployment.body["spec"]["template"], "the pod stays");
 }
 
 #[test]
 fn secrets_show_nowhere_but_in_the_secret() {
-    let plan = plan(&everything(), &all_options());
+    let plan = plan(&everything(), &all_options(), None);
     assert!(!format!("{plan:?}").contains("aHVudGVyMg"), "base64 of hunter2");
     for made in plan.all() {
         let text = made.body.to_string();
@@ -189,7 +189,7 @@ fn secrets_show_nowhere_but_in_the_secret() {
 fn what_is_off_is_not_made() {
     let options = Options { quota: None, limits: None, network_policy: None, pod_security: None, ..Options::default() };
     let exposed = Settings { expose: Some(Expose::NodePort), ..Settings::default() };
-    let made = plan(&launch(exposed, &[]), &options);
+    let made = plan(&launch(exposed, &[]), &options, None);
     let kinds: Vec<Kind> = made.all().map(|made| made.kind).collect();
     use Kind::*;
     assert_eq!(kinds, [Namespace, ServiceAccount, Secret, ConfigMap, Service, Deployment]);
@@ -210,7 +210,7 @@ fn connecting_by_ingress_gives_every_project_one() {
 fn long_settings_are_kept_without_their_variables() {
     let long = EnvVar { name: "LONG".to_owned(), value: "x".repeat(130 * 1024) };
     let settings = Settings { env: vec![long], model: Some("m".to_owned()), ..Settings::default() };
-    let made = plan(&launch(settings, &[]), &Options::default());
+    let made = plan(&launch(settings, &[]), &Options::default(), None);
     let kept = made.deployment.body["metadata"]["annotations"][SETTINGS].as_str().unwrap();
     let kept: Settings = serde_json::from_str(kept).unwrap();
     assert_eq!((kept.model.as_deref(), kept.env.len()), (Some("m"), 0));

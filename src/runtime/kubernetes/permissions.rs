@@ -1,0 +1,105 @@
+//! What Gaggle may need to do in the cluster: the one table from which `gaggle check` asks, and from which the least-privilege
+//! RBAC of `deploy/` is made.
+
+use futures_util::future::join_all;
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
+use kube::api::{Api, PostParams};
+
+use super::client::Clients;
+use super::trouble::{Trouble, retried};
+
+pub struct Rule {
+    pub group: &'static str,
+    /// With its subresource: `pods/log`.
+    pub resource: &'static str,
+    pub verbs: &'static [&'static str],
+    /// What it is for.
+    pub why: &'static str,
+}
+
+const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'static str], why: &'static str) -> Rule {
+    Rule { group, resource, verbs, why }
+}
+
+/// A watch begins with a list; an apply is a patch, which also creates where `create` is allowed.
+const OWN: &[&str] = &["list", "watch", "create", "patch", "delete"];
+
+pub const RULES: &[Rule] = &[
+    rule("", "namespaces", &["get", "list", "watch", "create", "patch", "delete"], "one namespace for each owner"),
+    rule("", "resourcequotas", OWN, "what an owner's projects may use together"),
+    rule("", "limitranges", OWN, "what one container may use"),
+    rule("networking.k8s.io", "networkpolicies", OWN, "projects cannot reach each other"),
+    rule("", "serviceaccounts", OWN, "agents have no rights in the cluster"),
+    rule("", "secrets", &["get", "list", "create", "patch", "delete"], "keys of agents; never watched"),
+    rule("", "configmaps", OWN, "variables of agents"),
+    rule("", "persistentvolumeclaims", OWN, "disks"),
+    rule("", "services", OWN, "the agent's address"),
+    rule("networking.k8s.io", "ingresses", OWN, "the agent's host name"),
+    rule("apps", "deployments", OWN, "the agent"),
+    rule("", "pods", &["list", "watch", "delete"], "how it stands; pods of lost nodes are taken out"),
+    rule("", "events", &["list", "watch"], "why something does not start"),
+    rule("", "pods/log", &["get"], "/project logs"),
+    rule("", "pods/exec", &["get", "create"], "/project exec"),
+    rule("", "pods/portforward", &["get", "create"], "the way to agents from outside"),
+    rule("metrics.k8s.io", "pods", &["get"], "/project status"),
+    rule("apps", "statefulsets", &["list"], "whether a namespace is empty"),
+    rule("apps", "daemonsets", &["list"], "whether a namespace is empty"),
+    rule("batch", "jobs", &["list"], "whether a namespace is empty"),
+    rule("batch", "cronjobs", &["list"], "whether a namespace is empty"),
+];
+
+/// Which verbs of each rule are granted: (rule, verb, granted).
+pub async fn review(clients: &Clients) -> Result<Vec<(&'static Rule, Vec<(&'static str, bool)>)>, Trouble> {
+    let api: Api<SelfSubjectAccessReview> = Api::all(clients.calls.clone());
+    let asked = RULES.iter().map(|rule| {
+        let api = &api;
+        async move {
+            let verbs = rule.verbs.iter().map(|verb| async move { Ok((*verb, allowed(api, rule, verb).await?)) });
+            let verbs: Result<Vec<_>, Trouble> = join_all(verbs).await.into_iter().collect();
+            Ok((rule, verbs?))
+        }
+    });
+    join_all(asked).await.into_iter().collect()
+}
+
+async fn allowed(api: &Api<SelfSubjectAccessReview>, rule: &Rule, verb: &str) -> Result<bool, Trouble> {
+    let (resource, subresource) = match rule.resource.split_once('/') {
+        Some((resource, sub)) => (resource, Some(sub.to_owned())),
+        None => (rule.resource, None),
+    };
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                group: Some(rule.group.to_owned()),
+                resource: Some(resource.to_owned()),
+                subresource,
+                verb: Some(verb.to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let answer = retried(|| async { api.create(&PostParams::default(), &review).await }).await?;
+    Ok(answer.status.is_some_and(|s| s.allowed))
+}
+
+/// A ClusterRole with these rules, as YAML.
+pub fn cluster_role<'a>(name: &str, rules: impl IntoIterator<Item = (&'a Rule, Vec<&'a str>)>) -> String {
+    let mut text = format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {name}\nrules:\n");
+    for (rule, verbs) in rules {
+        text.push_str(&format!(
+            "  # {}\n  - apiGroups: [\"{}\"]\n    resources: [\"{}\"]\n    verbs: [{}]\n",
+            rule.why,
+            rule.group,
+            rule.resource,
+            verbs.iter().map(|v| format!("\"{v}\"")).collect::<Vec<_>>().join(", "),
+        ));
+    }
+    text
+}
+
+/// All that `deploy/` grants.
+pub fn whole_role(name: &str) -> String {
+    cluster_role(name, RULES.iter().map(|rule| (rule, rule.verbs.to_vec())))
+}
