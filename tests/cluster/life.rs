@@ -26,7 +26,6 @@ async fn the_whole_life_on_pretend_nodes() {
     let made = corner.objects().await;
     t.say("/project activate demo").await.ok().has("is active");
     assert_eq!(corner.replicas().await, 1);
-    t.say("/ask demo hello").await.ok();
     t.say("/project deactivate demo").await.ok();
     assert_eq!((corner.replicas().await, status(&t, "demo").await), (0, "inactive".to_owned()));
     assert_eq!(corner.objects().await, made, "a stopped project is as a new one");
