@@ -282,7 +282,10 @@ impl View {
         }
         if !matches!(told, Told::Pod(_)) {
             // A deletion of our own was taken out before it was asked for.
-            if state.objects.remove(key).is_some_and(|known| !known.deleting) && key.kind != Kind::Namespace {
+            let home = Key { kind: Kind::Namespace, namespace: String::new(), name: key.namespace.clone() };
+            // What is in a namespace that ends goes with it.
+            let expected = state.objects.get(&home).is_some_and(|known| known.deleting) || key.kind == Kind::Namespace;
+            if state.objects.remove(key).is_some_and(|known| !known.deleting) && !expected {
                 tracing::warn!(object = %key, "an object of ours was deleted in the cluster");
             }
         }
