@@ -1,4 +1,5 @@
 //! Stories on a real Kubernetes: the whole program, a real API server, pretend nodes and a real one.
 
+mod deploy;
 mod goose;
 mod life;
