@@ -97,7 +97,7 @@ fn watched() -> impl Iterator<Item = Kind> {
 /// What is told of an object, whatever its kind.
 enum Told {
     Deployment(DeploymentSeen),
-    Pod(PodSeen),
+    Pod(Box<PodSeen>),
     Meta,
 }
 
@@ -127,7 +127,7 @@ impl View {
         let pods: Api<Pod> = Api::all(clients.calls.clone());
         let deployments: Api<Deployment> = Api::all(clients.calls.clone());
         tokio::spawn(self.clone().follow(PODS, watcher::watcher(pods, config()), |view, pod: &Pod| {
-            view.pod_key(&pod.metadata).map(|key| (key, Told::Pod(pod.into())))
+            view.pod_key(&pod.metadata).map(|key| (key, Told::Pod(Box::new(pod.into()))))
         }));
         tokio::spawn(self.clone().follow(
             Kind::Deployment.shown(),
@@ -243,7 +243,7 @@ impl View {
             match &told {
                 Told::Pod(pod) => seen.send_modify(|seen| {
                     seen.pods.retain(|p| p.name != pod.name);
-                    seen.pods.push(pod.clone());
+                    seen.pods.push((**pod).clone());
                 }),
                 Told::Deployment(deployment) => seen.send_modify(|seen| seen.deployment = Some(deployment.clone())),
                 Told::Meta => {}
@@ -372,8 +372,11 @@ impl View {
         self.state().objects.get(key).cloned()
     }
 
-    /// Whether the cluster has exactly this already, all of it held by us.
+    /// Whether the cluster has exactly this already, all of it held by us. Of a Secret nobody tells.
     pub fn has(&self, manifest: &Manifest) -> bool {
+        if manifest.kind == Kind::Secret {
+            return false;
+        }
         let state = self.state();
         let known = state.objects.get(&Key::of(manifest));
         known.is_some_and(|k| {
