@@ -94,7 +94,8 @@ pub async fn objects_gone(cluster: &Cluster, project: &ProjectId, keep_data: boo
 pub async fn leave_namespace(cluster: &Cluster, namespace: &str) -> Result<Option<String>, Trouble> {
     // What is being deleted already goes with it.
     let ours = cluster.view.in_namespace(namespace);
-    if ours.iter().any(|(key, known)| known.project.is_some() && !known.deleting && key.kind != Kind::Secret) || cluster.view.pods_in(namespace) > 0
+    if ours.iter().any(|(key, known)| known.project.is_some() && !known.deleting && key.kind != Kind::Secret)
+        || cluster.view.pods_in(namespace) > 0
     {
         return Ok(None);
     }
