@@ -1,4 +1,8 @@
 //! Stories on a real Kubernetes: the whole program, a real API server, pretend nodes and a real one.
 
+mod chaos;
+mod failures;
 mod goose;
 mod life;
+mod many;
+mod reconcile;
