@@ -74,7 +74,11 @@ async fn a_server_with_too_much_to_do() {
     let begun = Instant::now();
     let said = t.say("/project activate demo").await;
     let tries = proxy.requests().len();
-    assert!(!said.ok && said.text().contains("overloaded (HTTP 503), so starting the project `demo` did not succeed"), "{}", said.text());
+    assert!(
+        !said.ok && said.text().contains("overloaded (HTTP 503), so starting the project `demo` did not succeed"),
+        "{}",
+        said.text()
+    );
     assert!(begun.elapsed() < Duration::from_secs(50) && tries < 40, "{tries} tries in {:?}", begun.elapsed());
     proxy.mend();
     assert_eq!((status(&t, "demo").await, corner.replicas().await), ("failed".to_owned(), 0));
