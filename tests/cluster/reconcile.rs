@@ -70,7 +70,7 @@ async fn somebody_else_scales_deletes_and_edits() {
     api.patch(deployment.metadata.name.as_deref().unwrap_or_default(), &how, &patch).await.expect("it is edited");
     let deadline = Instant::now() + Duration::from_secs(10);
     let drift = loop {
-        let drift = t.say("/project status demo").await.ok().data("drift");
+        let drift = t.say("/project status demo").await.ok().data("look")["drift"].clone();
         if drift.as_array().is_some_and(|d| !d.is_empty()) || Instant::now() > deadline {
             break drift.to_string();
         }
@@ -79,7 +79,7 @@ async fn somebody_else_scales_deletes_and_edits() {
     assert!(drift.contains("image"), "{drift}");
     t.say("/project deactivate demo").await.ok();
     t.say("/project activate demo").await.ok();
-    assert_eq!(t.say("/project status demo").await.ok().data("drift"), json!([]));
+    assert_eq!(t.say("/project status demo").await.ok().data("look")["drift"].clone(), json!([]));
     let image = &corner.one(Kind::Deployment).await.data["spec"]["template"]["spec"]["containers"][0]["image"];
     assert_eq!(image, "gaggle.test/pretend:1");
     t.say("/project deactivate demo").await.ok();
@@ -91,17 +91,17 @@ async fn somebody_else_scales_deletes_and_edits() {
 async fn the_store_is_lost() {
     let Some(corner) = corner(Nodes::Pretend).await else { return };
     let mut first = corner.start("").await;
-    first.user("alice").say("/project create demo --cpu 500m").await.ok();
-    first.user("alice").say("/project activate demo").await.ok();
-    first.user("alice").say("/project create quiet").await.ok();
+    first.say("/project create demo --cpu 500m").await.ok();
+    first.say("/project activate demo").await.ok();
+    first.say("/project create quiet").await.ok();
     let shown = |said: crate::support::tester::Said| {
         let p = said.ok().data("projects")[0].clone();
         json!([p["id"], p["name"], p["owner"], p["status"], p["settings"]])
     };
-    let before = shown(first.user("alice").say("/project show demo").await);
+    let before = shown(first.say("/project show demo").await);
     first.terminate().await;
     let t = corner.start("").await;
-    let alice = t.user("alice");
+    let alice = &t;
     let deadline = Instant::now() + Duration::from_secs(10);
     while alice.say("/project list").await.data("projects").as_array().map(Vec::len) != Some(2) {
         assert!(Instant::now() < deadline, "nothing is adopted: {}", alice.say("/project list").await.text());
@@ -248,7 +248,7 @@ async fn a_start_is_stopped() {
     let start = t.begin("/project activate demo").await;
     start.event("the pod", |e| e["step"] == "pod").await;
     let begun = Instant::now();
-    t.say("/project deactivate demo").await.ok();
+    t.in_conversation("elsewhere").say("/project deactivate demo").await.ok();
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     let started = start.end().await;
     assert!(!started.ok && started.text().contains("was stopped"), "{}", started.text());

@@ -114,11 +114,19 @@ impl Seen {
         self.deployment.as_ref().is_some_and(|d| d.replicas > 0 && !d.deleting)
     }
 
+    pub fn is_nothing(&self) -> bool {
+        self.deployment.is_none() && self.pods.is_empty()
+    }
+
     pub fn standing(&self) -> Standing {
         let Some(deployment) = &self.deployment else {
-            return if self.pods.is_empty() { Standing::Absent } else { Standing::Stopping };
+            // Pods that are left have nobody who wants them.
+            return Standing::Absent;
         };
-        if deployment.replicas == 0 || deployment.deleting {
+        if deployment.deleting {
+            return Standing::Absent;
+        }
+        if deployment.replicas == 0 {
             return if self.pods.is_empty() { Standing::Stopped } else { Standing::Stopping };
         }
         if self.ready_pod().is_some() {

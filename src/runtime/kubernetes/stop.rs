@@ -20,12 +20,20 @@ const ENDING: Duration = Duration::from_secs(90);
 pub async fn pods_gone(cluster: &Cluster, options: &Options, project: &ProjectId) -> Result<(), Trouble> {
     let mut watch = cluster.view.project(project);
     let patience = options.stop_grace + LOST;
+    let mut dropped = Vec::new();
     for last in [false, true] {
         let deadline = Instant::now() + patience;
         loop {
             let seen = watch.borrow_and_update().clone();
             if seen.pods.is_empty() {
                 return Ok(());
+            }
+            // Nobody takes away what was put out by its node, or failed in another way.
+            for pod in seen.pods.iter().filter(|p| !p.deleting && matches!(p.phase.as_str(), "Failed" | "Succeeded")) {
+                if !dropped.contains(&pod.uid) {
+                    dropped.push(pod.uid.clone());
+                    cluster.drop_pod(&pod.namespace, &pod.name).await?;
+                }
             }
             tokio::select! {
                 _ = watch.changed() => {}

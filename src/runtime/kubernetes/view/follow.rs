@@ -201,10 +201,7 @@ impl View {
             }
         }
         if let Some(id) = &project
-            && state
-                .projects
-                .get(id)
-                .is_some_and(|seen| seen.borrow().standing() == crate::runtime::Standing::Absent && seen.receiver_count() == 0)
+            && state.projects.get(id).is_some_and(|seen| seen.receiver_count() == 0 && seen.borrow().is_nothing())
             && !state.objects.values().any(|k| k.project.as_ref() == Some(id))
         {
             state.projects.remove(id);
