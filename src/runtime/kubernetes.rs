@@ -414,7 +414,12 @@ impl Runtime for KubernetesRuntime {
     }
 
     async fn health(&self) -> Vec<Health> {
-        check(self.clients()).await
+        let mut rows = reached(self.clients()).await;
+        if let Some((_, why)) = self.view().failing() {
+            let fault = Some("see `gaggle check`".to_owned());
+            rows.push(Health { what: "watches".into(), found: format!("the cluster cannot be read ({why})"), fault });
+        }
+        rows
     }
 
     /// The agents live on; only our ways to them end.
@@ -423,8 +428,8 @@ impl Runtime for KubernetesRuntime {
     }
 }
 
-/// What `gaggle check` tells of the cluster.
-async fn check(clients: &Clients) -> Vec<Health> {
+/// Which cluster it is, and whether it answers.
+async fn reached(clients: &Clients) -> Vec<Health> {
     let ok = |what: &str, found: String| Health { what: what.to_owned(), found, fault: None };
     let mut rows = vec![ok("cluster", format!("{} by {}", clients.server, clients.source))];
     let version = trouble::retried(|| clients.calls.apiserver_version()).await;
@@ -436,10 +441,28 @@ async fn check(clients: &Clients) -> Vec<Health> {
                 _ => "mend the address, the network or the certificate, or start the cluster".to_owned(),
             };
             rows.push(Health { what: "server version".into(), found: trouble.short(), fault: Some(fault) });
-            return rows;
         }
     }
-    let granted = match permissions::review(clients).await {
+    rows
+}
+
+/// What `gaggle check` tells of the cluster: where its credentials are from, whether it answers, what Gaggle may do there.
+pub async fn check(access: &Access) -> Vec<Health> {
+    let clients = match client::connect(access).await {
+        Ok(clients) => clients,
+        Err(error) => {
+            let (found, fault) = match client::source(access) {
+                None => (client::NONE.to_owned(), client::SOURCES),
+                Some(_) => (format!("{error:#}"), "mend them, or unset them so that others are taken"),
+            };
+            return vec![Health { what: "cluster".into(), found, fault: Some(fault.to_owned()) }];
+        }
+    };
+    let mut rows = reached(&clients).await;
+    if rows.iter().any(|row| row.fault.is_some()) {
+        return rows;
+    }
+    let granted = match permissions::review(&clients).await {
         Ok(granted) => granted,
         Err(trouble) => {
             let fault = Some("let Gaggle ask what it may do (system:basic-user)".to_owned());
