@@ -1,5 +1,9 @@
 //! Stories on a real Kubernetes: the whole program, a real API server, pretend nodes and a real one.
 
+mod chaos;
 mod deploy;
+mod failures;
 mod goose;
 mod life;
+mod many;
+mod reconcile;

@@ -168,9 +168,10 @@ impl Corner {
             |key: &str, line: String| if more.lines().any(|l| l.trim_start().starts_with(key)) { String::new() } else { line };
         format!(
             "data_dir = \"data\"\n[runtime]\nkind = \"kubernetes\"\n[kubernetes]\ninstance = \"{}\"\nnamespace_prefix = \"{}\"\n\
-             node_selector = {{ type = \"{node}\" }}\npull_policy = \"IfNotPresent\"\nconnect = \"port-forward\"\n{}{}{}{}{more}\n",
+             pull_policy = \"IfNotPresent\"\nconnect = \"port-forward\"\n{}{}{}{}{}{more}\n",
             self.instance,
             self.prefix,
+            set("node_selector", format!("node_selector = {{ type = \"{node}\" }}\n")),
             set("image", format!("image = \"{image}\"\n")),
             set("args", "args = [\"demo-agent\", \"--listen\", \"0.0.0.0:{port}\"]\n".to_owned()),
             set("run_as_user", "run_as_user = 65532\n".to_owned()),
@@ -270,6 +271,13 @@ impl Corner {
                 .await
                 .expect("it plays");
         }
+    }
+
+    /// Ends the only namespace of this corner as somebody else would.
+    pub async fn end_namespace(&self) {
+        let namespaces: Api<DynamicObject> = Api::all_with(self.client.clone(), &Kind::Namespace.resource());
+        let name = self.one(Kind::Namespace).await.metadata.name.unwrap_or_default();
+        namespaces.delete(&name, &DeleteParams::background()).await.expect("it is ended");
     }
 
     /// Nothing of this corner is left.

@@ -21,7 +21,7 @@ use super::render;
 /// What no story may ever see again; a value of a secret starts with it.
 pub const SECRET: &str = "hunter2";
 /// The longest that a story waits for anything.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 const LAST: [&str; 4] = ["done", "stopped", "interrupted", "failed"];
 

@@ -36,6 +36,8 @@ pub struct DeploymentSeen {
     pub project_name: Option<String>,
     pub owner: Option<String>,
     pub settings: Option<String>,
+    /// Which key its server was made with.
+    pub key_check: Option<String>,
     pub created: Option<Timestamp>,
 }
 
@@ -112,11 +114,19 @@ impl Seen {
         self.deployment.as_ref().is_some_and(|d| d.replicas > 0 && !d.deleting)
     }
 
+    pub fn is_nothing(&self) -> bool {
+        self.deployment.is_none() && self.pods.is_empty()
+    }
+
     pub fn standing(&self) -> Standing {
         let Some(deployment) = &self.deployment else {
-            return if self.pods.is_empty() { Standing::Absent } else { Standing::Stopping };
+            // Pods that are left have nobody who wants them.
+            return Standing::Absent;
         };
-        if deployment.replicas == 0 || deployment.deleting {
+        if deployment.deleting {
+            return Standing::Absent;
+        }
+        if deployment.replicas == 0 {
             return if self.pods.is_empty() { Standing::Stopped } else { Standing::Stopping };
         }
         if self.ready_pod().is_some() {
@@ -140,7 +150,9 @@ impl Seen {
 
 impl From<&Deployment> for DeploymentSeen {
     fn from(deployment: &Deployment) -> Self {
-        let conditions = deployment.status.iter().flat_map(|s| s.conditions.iter().flatten());
+        // Conditions of an earlier state of it say nothing of this one.
+        let status = deployment.status.iter().filter(|s| s.observed_generation >= deployment.metadata.generation);
+        let conditions = status.flat_map(|s| s.conditions.iter().flatten());
         let failure = conditions.filter(|c| c.type_ == "ReplicaFailure" && c.status == "True").find_map(|c| c.message.clone());
         let annotation = |key: &str| deployment.annotations().get(key).cloned();
         Self {
@@ -152,6 +164,7 @@ impl From<&Deployment> for DeploymentSeen {
             project_name: annotation(objects::NAME),
             owner: annotation(objects::OWNER_ID),
             settings: annotation(objects::SETTINGS),
+            key_check: annotation(objects::KEY_CHECK),
             created: deployment.metadata.creation_timestamp.as_ref().map(|t| t.0),
         }
     }

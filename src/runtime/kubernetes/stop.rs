@@ -20,12 +20,20 @@ const ENDING: Duration = Duration::from_secs(90);
 pub async fn pods_gone(cluster: &Cluster, options: &Options, project: &ProjectId) -> Result<(), Trouble> {
     let mut watch = cluster.view.project(project);
     let patience = options.stop_grace + LOST;
+    let mut dropped = Vec::new();
     for last in [false, true] {
         let deadline = Instant::now() + patience;
         loop {
             let seen = watch.borrow_and_update().clone();
             if seen.pods.is_empty() {
                 return Ok(());
+            }
+            // Nobody takes away what was put out by its node, or failed in another way.
+            for pod in seen.pods.iter().filter(|p| !p.deleting && matches!(p.phase.as_str(), "Failed" | "Succeeded")) {
+                if !dropped.contains(&pod.uid) {
+                    dropped.push(pod.uid.clone());
+                    cluster.drop_pod(&pod.namespace, &pod.name).await?;
+                }
             }
             tokio::select! {
                 _ = watch.changed() => {}
@@ -92,8 +100,10 @@ pub async fn objects_gone(cluster: &Cluster, project: &ProjectId, keep_data: boo
 /// After the last project of an owner: the namespace goes if it is ours and empty, else what we put into it for all of them.
 /// The caller keeps others from making anything in it meanwhile.
 pub async fn leave_namespace(cluster: &Cluster, namespace: &str) -> Result<Option<String>, Trouble> {
+    // What is being deleted already goes with it.
     let ours = cluster.view.in_namespace(namespace);
-    if ours.iter().any(|(key, known)| known.project.is_some() && key.kind != Kind::Secret) || cluster.view.pods_in(namespace) > 0
+    if ours.iter().any(|(key, known)| known.project.is_some() && !known.deleting && key.kind != Kind::Secret)
+        || cluster.view.pods_in(namespace) > 0
     {
         return Ok(None);
     }
