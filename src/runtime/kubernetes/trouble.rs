@@ -123,6 +123,8 @@ impl From<kube::Error> for Trouble {
             kube::Error::Auth(_) => Self::Unauthorized,
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::Other("its answer cannot be read".into()),
             kube::Error::HyperError(error) => Self::Away(cause(&error)),
+            // A plugin failed that gets the credentials; the error would quote what it printed.
+            kube::Error::Service(error) if error.is::<kube::client::AuthError>() => Self::Unauthorized,
             kube::Error::Service(error) => Self::Away(cause(&*error)),
             kube::Error::UpgradeConnection(error) => {
                 use kube::client::UpgradeConnectionError as U;
