@@ -462,14 +462,15 @@ pub async fn check(access: &Access) -> Vec<Health> {
     if rows.iter().any(|row| row.fault.is_some()) {
         return rows;
     }
-    let granted = match permissions::review(&clients).await {
-        Ok(granted) => granted,
+    let (who, granted) = match tokio::try_join!(permissions::who(&clients), permissions::review(&clients)) {
+        Ok(told) => told,
         Err(trouble) => {
             let fault = Some("let Gaggle ask what it may do (system:basic-user)".to_owned());
             rows.push(Health { what: "permissions".into(), found: trouble.short(), fault });
             return rows;
         }
     };
+    rows.push(Health { what: "identity".into(), found: who.clone(), fault: None });
     let mut missing = Vec::new();
     for (rule, verbs) in &granted {
         let shown: Vec<String> = verbs.iter().map(|(verb, yes)| format!("{verb} {}", if *yes { "yes" } else { "NO" })).collect();
@@ -482,11 +483,12 @@ pub async fn check(access: &Access) -> Vec<Health> {
         }
     }
     if !missing.is_empty() {
-        let role = permissions::cluster_role("gaggle-missing", missing);
+        const NAME: &str = "gaggle-missing";
+        let mends = permissions::cluster_role(NAME, missing) + "---\n" + &permissions::cluster_role_binding(NAME, &who);
         rows.push(Health {
             what: "missing rules".into(),
             found: "the rows above that say NO".into(),
-            fault: Some(format!("have this ClusterRole made and bound to the user or ServiceAccount that Gaggle is:\n{role}")),
+            fault: Some(format!("have this applied:\n{mends}")),
         });
     }
     rows

@@ -2,6 +2,7 @@
 //! RBAC of `deploy/` is made.
 
 use futures_util::future::join_all;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::api::{Api, PostParams};
 
@@ -82,6 +83,27 @@ async fn allowed(api: &Api<SelfSubjectAccessReview>, rule: &Rule, verb: &str) ->
     };
     let answer = retried(|| async { api.create(&PostParams::default(), &review).await }).await?;
     Ok(answer.status.is_some_and(|s| s.allowed))
+}
+
+/// Whom the server takes Gaggle for.
+pub async fn who(clients: &Clients) -> Result<String, Trouble> {
+    let api: Api<SelfSubjectReview> = Api::all(clients.calls.clone());
+    let answer = retried(|| async { api.create(&PostParams::default(), &SelfSubjectReview::default()).await }).await?;
+    let name = answer.status.and_then(|status| status.user_info).and_then(|user| user.username);
+    name.ok_or_else(|| Trouble::Other("the API server does not say who Gaggle is".into()))
+}
+
+/// Gives the ClusterRole of the same name to whom the server calls `who`, as YAML.
+pub fn cluster_role_binding(name: &str, who: &str) -> String {
+    let subject = match who.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
+        Some((namespace, account)) => format!("kind: ServiceAccount\n    name: {account}\n    namespace: {namespace}"),
+        // As JSON, which YAML takes for a text whatever is in it.
+        None => format!("kind: User\n    apiGroup: rbac.authorization.k8s.io\n    name: {}", serde_json::json!(who)),
+    };
+    format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata:\n  name: {name}\nroleRef:\n  \
+         apiGroup: rbac.authorization.k8s.io\n  kind: ClusterRole\n  name: {name}\nsubjects:\n  - {subject}\n"
+    )
 }
 
 /// A ClusterRole with these rules, as YAML.
