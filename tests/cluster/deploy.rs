@@ -53,6 +53,18 @@ fn the_role_of_deploy_is_what_the_program_needs() {
     assert_eq!(found, wanted, "run `UPDATE=1 cargo test the_role_of_deploy`");
 }
 
+/// The base's own, which the overlay replaces.
+#[tokio::test]
+async fn the_configuration_of_the_base_is_understood() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/base/gaggle.toml");
+    std::fs::copy(base, folder.path().join("gaggle.toml")).expect("a file");
+    let variables = [("GAGGLE_DATA_DIR", "data"), ("GAGGLE_SERVER__LISTEN", "127.0.0.1:0")];
+    let (_, told) = check(folder.path(), &variables).await;
+    let faults: Vec<&str> = told.lines().filter(|line| !line.starts_with("ok ")).collect();
+    assert!(faults.len() == 1 && faults[0].contains("no credentials for a Kubernetes cluster"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_server_takes_every_document() {
     let Some(corner) = corner(Nodes::Pretend).await else { return };
@@ -106,11 +118,19 @@ async fn each_missing_rule_is_named() {
         let (code, told) = check(t.folder(), &variables).await;
         assert_eq!(code, Some(1), "without {}: {told}", rule.resource);
         let mends = cluster_role("gaggle-missing", [(rule, rule.verbs.to_vec())]);
-        assert!(told.contains(&mends), "without {}: {told}", rule.resource);
+        assert!(told.contains(&format!("\n{mends}---\n")), "without {}: {told}", rule.resource);
         let faults = told.lines().filter(|line| line.starts_with("FAULT")).count();
         assert_eq!(faults, 2, "the rule, and what mends it: {told}");
         if rule.resource == "pods/log" {
             snapshot("kubernetes_check_missing", &redacted(&told, t.folder(), &corner));
+            // What it prints does mend it.
+            let (_, yaml) = told.split_once("have this applied:\n").expect("YAML");
+            let yaml = yaml.replace("gaggle-missing", &format!("{}-missing", deployed.namespace));
+            deployed.kubectl(&["create"], &yaml).await;
+            granted(&reviews, at + 1, None).await;
+            let (code, told) = check(t.folder(), &variables).await;
+            assert_eq!(code, Some(0), "{told}");
+            deployed.kubectl(&["delete"], &yaml).await;
         }
     }
     deployed.remove().await;

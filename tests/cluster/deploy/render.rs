@@ -97,6 +97,12 @@ impl<'a> Deployed<'a> {
         }
     }
 
+    /// kubectl with documents.
+    pub async fn kubectl(&self, args: &[&str], yaml: &str) {
+        let mut command = tokio::process::Command::new(kubectl().expect("kubectl"));
+        run(command.arg("--kubeconfig").arg(self.corner.kubeconfig()).args(args).args(["-f", "-"]), yaml).await;
+    }
+
     /// Everything again, and waits for none of it.
     pub async fn remove(&self) {
         for document in self.documents.iter().filter(|document| document["metadata"]["namespace"].is_null()) {
