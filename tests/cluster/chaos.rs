@@ -46,6 +46,7 @@ async fn a_start_needs_few_requests() {
     assert!(second.len() <= 2, "{second:#?}");
     t.say("/project create other").await.ok();
     let made = proxy.requests();
+    println!("REQUESTS {} {} {}", first.len(), second.len(), made.len());
     assert!(made.len() <= 10, "{made:#?}");
     t.say("/project delete other --yes").await.ok();
     gone(corner, t).await;
@@ -75,6 +76,7 @@ async fn a_server_with_too_much_to_do() {
     let said = t.say("/project activate demo").await;
     let tries = proxy.requests().len();
     assert!(!said.ok && said.text().contains("overloaded (HTTP 503), so starting the project `demo` did not succeed"), "{}", said.text());
+    println!("BUSY {tries} {:?}", begun.elapsed());
     assert!(begun.elapsed() < Duration::from_secs(50) && tries < 40, "{tries} tries in {:?}", begun.elapsed());
     proxy.mend();
     assert_eq!((status(&t, "demo").await, corner.replicas().await), ("failed".to_owned(), 0));
@@ -90,10 +92,12 @@ async fn no_server_at_all() {
     let begun = Instant::now();
     let said = t.say("/project activate demo").await;
     assert!(!said.ok && said.text().contains("Connection refused") && said.text().contains("did not succeed"), "{}", said.text());
+    println!("ACT {:?} {}", begun.elapsed(), said.text());
     assert!(begun.elapsed() < Duration::from_secs(45), "{:?}", begun.elapsed());
     let begun = Instant::now();
     let other = t.say("/project create other").await;
     assert!(!other.ok && begun.elapsed() < Duration::from_secs(45), "{:?} {}", begun.elapsed(), other.text());
+    println!("OTHER {:?} {}", begun.elapsed(), other.text());
     proxy.back().await;
     assert_eq!(corner.objects().await, made);
     t.say("/project activate demo").await.ok();
@@ -152,6 +156,15 @@ async fn a_server_that_takes_and_says_nothing() {
     let begun = Instant::now();
     t.say("/project activate demo").await.ok();
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    t.say("/project deactivate demo").await.ok();
+    // It stays so.
+    proxy.fail(usize::MAX, Fault::Silence, any);
+    let begun = Instant::now();
+    let said = t.say("/project activate demo").await;
+    println!("SILENT {:?} {}", begun.elapsed(), said.text());
+    assert!(!said.ok && said.text().contains("took too long to answer"), "{}", said.text());
+    proxy.mend();
+    t.say("/project activate demo").await.ok();
     gone(corner, t).await;
 }
 
