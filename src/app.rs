@@ -22,7 +22,7 @@ use crate::engine::{Engine, Inbound, Input};
 use crate::handlers::About;
 use crate::model::{Origin, Timestamp, TurnId};
 use crate::runtime::attached::{AttachedOptions, AttachedRuntime};
-use crate::runtime::kubernetes::{KubernetesRuntime, ServerKeys};
+use crate::runtime::kubernetes::{self, KubernetesRuntime, ServerKeys};
 use crate::runtime::local::{LocalOptions, LocalRuntime, Program};
 use crate::runtime::{Health, Runtime};
 use crate::server::{self, Readiness};
@@ -275,14 +275,18 @@ async fn runtime(config: &Config, home: bool, keys: ServerKeys) -> anyhow::Resul
         return Ok((Arc::new(AttachedRuntime::new(options)?), format!("the server at {url}")));
     }
     if config.runtime.kind == RuntimeKind::Kubernetes {
-        let agent = format!("`{}` on Kubernetes", config.kubernetes.image);
-        return Ok((Arc::new(KubernetesRuntime::connect(config.kubernetes.clone(), &config.cluster, keys).await?), agent));
+        let runtime = KubernetesRuntime::connect(config.kubernetes.clone(), &config.cluster, keys).await?;
+        return Ok((Arc::new(runtime), agent_on_kubernetes(config)));
     }
     let (program, agent) = program(config)?;
     let mut options = LocalOptions::new(config.data_dir.clone(), program);
     options.env = config.agent.env.clone();
     options.inherit_home = home;
     Ok((Arc::new(LocalRuntime::new(options)), agent))
+}
+
+fn agent_on_kubernetes(config: &Config) -> String {
+    format!("`{}` on Kubernetes", config.kubernetes.image)
 }
 
 fn program(config: &Config) -> anyhow::Result<(Program, String)> {
@@ -323,19 +327,33 @@ async fn run_check(file: &Path) -> anyhow::Result<ExitCode> {
     rows.extend(config.warnings.iter().map(|w| Health { what: "warning".into(), found: w.clone(), fault: None }));
     let (dir, key) = (config.data_dir.clone(), config.secret_key.clone());
     let opened = tokio::task::spawn_blocking(move || Store::open(&dir, key.as_ref())).await?;
+    // Operators check next to the Gaggle that runs: in its pod, say.
+    let running = matches!(&opened, Err(e) if e.in_use);
     rows.push(match opened {
+        Err(e) if running => {
+            Health { what: "store".into(), found: format!("{} is in use by a running Gaggle", e.path.display()), fault: None }
+        }
         Ok(store) => Health { what: "store".into(), found: format!("{} is writable", store.dir().display()), fault: None },
         Err(e) => Health { what: "store".into(), found: e.what, fault: Some(e.fix) },
     });
     if let Some(address) = config.server.listen {
         rows.push(match server::listen(address).await {
             Ok(_) => Health { what: "server.listen".into(), found: format!("{address} is free"), fault: None },
+            Err(_) if running => {
+                Health { what: "server.listen".into(), found: format!("{address} is in use while Gaggle runs"), fault: None }
+            }
             Err(_) => Health {
                 what: "server.listen".into(),
                 found: format!("{address} cannot be listened on"),
                 fault: Some("stop what listens there, or choose another address".into()),
             },
         });
+    }
+    if config.runtime.kind == RuntimeKind::Kubernetes {
+        // Asked without a runtime, which would begin to watch.
+        rows.push(Health { what: "agent".into(), found: agent_on_kubernetes(&config), fault: None });
+        rows.extend(kubernetes::check(&config.cluster).await);
+        return Ok(table(rows));
     }
     let mut config = config;
     config.data_dir = config.data_dir.canonicalize().unwrap_or(config.data_dir);

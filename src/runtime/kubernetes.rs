@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use self::api::Cluster;
 use self::client::{Clients, Source};
 use self::connect::Forwards;
+use self::objects::Plan;
 use self::options::{Access, Connect, Options};
 use self::secrets::Secrets;
 use self::seen::{PodSeen, Seen};
@@ -61,6 +62,8 @@ pub struct KubernetesRuntime {
     cluster: Cluster,
     options: Options,
     keys: ServerKeys,
+    /// Of projects that were adopted.
+    foreign_keys: Mutex<HashMap<ProjectId, SecretString>>,
     forwards: Forwards,
     /// Held for reading while something is made in a namespace, for writing while it may be ended.
     namespaces: Mutex<HashMap<String, Arc<RwLock<()>>>>,
@@ -80,6 +83,7 @@ impl KubernetesRuntime {
             cluster: Cluster::new(clients, view),
             options,
             keys,
+            foreign_keys: Mutex::default(),
             forwards: Forwards::default(),
             namespaces: Mutex::default(),
             starts: Mutex::default(),
@@ -187,6 +191,48 @@ impl KubernetesRuntime {
         Some(format!("{}://{host}", if ingress.tls_secret.is_some() { "https" } else { "http" }))
     }
 
+    /// Makes, and starts if it can be cancelled. What a run that fails made for all projects of the owner goes if none needs it.
+    async fn begin(&self, launch: &Launch, plan: &Plan, steps: &Shown, cancel: Option<&CancellationToken>) -> Result<()> {
+        let gate = self.gate(&plan.namespace);
+        let making = gate.read().await;
+        let mut start = Start::new(&self.cluster, &self.options, (&launch.project, &launch.name), plan, steps);
+        let result = match cancel {
+            Some(cancel) => start.activate(cancel).await,
+            None => start.create().await,
+        };
+        drop(making);
+        if result.is_err() && start.made_shared() {
+            let _ending = gate.write().await;
+            if let Err(trouble) = stop::leave_namespace(&self.cluster, &plan.namespace).await {
+                tracing::warn!(namespace = plan.namespace, why = trouble.short(), "a namespace that was made for nothing stays");
+            }
+        }
+        result
+    }
+
+    /// What the server of a project asks of us: ours, unless it was made by a Gaggle with another store.
+    async fn key(&self, project: &ProjectId, seen: &Seen) -> SecretString {
+        let ours = (self.keys)(project);
+        let Some(deployment) = &seen.deployment else { return ours };
+        if deployment.key_check.as_deref().is_none_or(|check| check == objects::key_check(&ours)) {
+            return ours;
+        }
+        if let Some(theirs) = self.foreign_keys.lock().unwrap_or_else(PoisonError::into_inner).get(project) {
+            return theirs.clone();
+        }
+        match Secrets::server_key(&self.cluster, &deployment.namespace, &names::project(project)).await {
+            Ok(Some(theirs)) => {
+                self.foreign_keys.lock().unwrap_or_else(PoisonError::into_inner).insert(project.clone(), theirs.clone());
+                theirs
+            }
+            Ok(None) => ours,
+            Err(trouble) => {
+                tracing::warn!(%project, why = trouble.short(), "the key of an adopted project cannot be read");
+                ours
+            }
+        }
+    }
+
     async fn stop(&self, of: &Identity, steps: &Shown) -> Result<(), Trouble> {
         let seen = self.seen(&of.project);
         if let Some(deployment) = seen.deployment.as_ref().filter(|d| d.replicas > 0) {
@@ -220,10 +266,8 @@ impl Runtime for KubernetesRuntime {
         self.possible(&launch)?;
         self.known("creating the project").await?;
         let plan = objects::plan(&launch, &self.options, None);
-        let gate = self.gate(&plan.namespace);
-        let _making = gate.read().await;
         let steps = Shown(steps);
-        Start::new(&self.cluster, &self.options, (&launch.project, &launch.name), &plan, &steps).create().await
+        self.begin(&launch, &plan, &steps, None).await
     }
 
     async fn activate(&self, launch: Launch, steps: Steps) -> Result<Endpoint> {
@@ -231,13 +275,10 @@ impl Runtime for KubernetesRuntime {
         self.known("starting the project").await?;
         // A project stays where it is, whatever the prefix has become since.
         let plan = objects::plan(&launch, &self.options, Some(&self.namespace(&launch.identity())));
-        let gate = self.gate(&plan.namespace);
-        let _making = gate.read().await;
         let cancel = CancellationToken::new();
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).insert(launch.project.clone(), cancel.clone());
         let steps = Shown(steps);
-        let started =
-            Start::new(&self.cluster, &self.options, (&launch.project, &launch.name), &plan, &steps).activate(&cancel).await;
+        let started = self.begin(&launch, &plan, &steps, Some(&cancel)).await;
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).remove(&launch.project);
         started?;
         match self.endpoint(&launch.project).await {
@@ -298,7 +339,7 @@ impl Runtime for KubernetesRuntime {
         let seen = self.view().seen(project)?;
         let pod = seen.ready_pod().filter(|_| seen.wanted())?;
         match self.url(project, pod).await {
-            Ok(url) => Some(Endpoint::Http { url, key: Some((self.keys)(project)), protocol: self.options.protocol }),
+            Ok(url) => Some(Endpoint::Http { url, key: Some(self.key(project, &seen).await), protocol: self.options.protocol }),
             Err(error) => {
                 tracing::warn!(%project, %error, "no port can be opened for a port-forward");
                 None
@@ -373,7 +414,12 @@ impl Runtime for KubernetesRuntime {
     }
 
     async fn health(&self) -> Vec<Health> {
-        check(self.clients()).await
+        let mut rows = reached(self.clients()).await;
+        if let Some((_, why)) = self.view().failing() {
+            let fault = Some("see `gaggle check`".to_owned());
+            rows.push(Health { what: "watches".into(), found: format!("the cluster cannot be read ({why})"), fault });
+        }
+        rows
     }
 
     /// The agents live on; only our ways to them end.
@@ -382,8 +428,8 @@ impl Runtime for KubernetesRuntime {
     }
 }
 
-/// What `gaggle check` tells of the cluster.
-async fn check(clients: &Clients) -> Vec<Health> {
+/// Which cluster it is, and whether it answers.
+async fn reached(clients: &Clients) -> Vec<Health> {
     let ok = |what: &str, found: String| Health { what: what.to_owned(), found, fault: None };
     let mut rows = vec![ok("cluster", format!("{} by {}", clients.server, clients.source))];
     let version = trouble::retried(|| clients.calls.apiserver_version()).await;
@@ -395,10 +441,28 @@ async fn check(clients: &Clients) -> Vec<Health> {
                 _ => "mend the address, the network or the certificate, or start the cluster".to_owned(),
             };
             rows.push(Health { what: "server version".into(), found: trouble.short(), fault: Some(fault) });
-            return rows;
         }
     }
-    let granted = match permissions::review(clients).await {
+    rows
+}
+
+/// What `gaggle check` tells of the cluster: where its credentials are from, whether it answers, what Gaggle may do there.
+pub async fn check(access: &Access) -> Vec<Health> {
+    let clients = match client::connect(access).await {
+        Ok(clients) => clients,
+        Err(error) => {
+            let (found, fault) = match client::source(access) {
+                None => (client::NONE.to_owned(), client::SOURCES),
+                Some(_) => (format!("{error:#}"), "mend them, or unset them so that others are taken"),
+            };
+            return vec![Health { what: "cluster".into(), found, fault: Some(fault.to_owned()) }];
+        }
+    };
+    let mut rows = reached(&clients).await;
+    if rows.iter().any(|row| row.fault.is_some()) {
+        return rows;
+    }
+    let granted = match permissions::review(&clients).await {
         Ok(granted) => granted,
         Err(trouble) => {
             let fault = Some("let Gaggle ask what it may do (system:basic-user)".to_owned());

@@ -21,11 +21,13 @@ pub struct OpenError {
     pub path: PathBuf,
     pub what: String,
     pub fix: String,
+    /// Nothing is wrong with it, but that another process has it open.
+    pub in_use: bool,
 }
 
 impl OpenError {
     pub fn new(path: &Path, what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), what: what.into(), fix: fix.into() }
+        Self { path: path.to_owned(), what: what.into(), fix: fix.into(), in_use: false }
     }
 }
 
@@ -120,7 +122,7 @@ pub fn explain(path: &Path, error: &DatabaseError) -> OpenError {
         ),
         e => (format!("the store cannot be opened ({e}); nothing was changed"), "bring back a backup with `gaggle restore`"),
     };
-    OpenError::new(path, what, fix)
+    OpenError { in_use: matches!(error, DatabaseError::DatabaseAlreadyOpen), ..OpenError::new(path, what, fix) }
 }
 
 /// Brings an older store up to [`SCHEMA`] in one transaction.

@@ -124,3 +124,41 @@ fn settled(project: &Project, standing: Standing) -> Option<(Status, Option<Stri
     };
     Some((status, reason.map(str::to_owned)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{PersonId, Settings, Timestamp};
+
+    fn project(status: Status) -> Project {
+        let now = Timestamp::now();
+        Project {
+            id: ProjectId("abc".into()),
+            owner: PersonId("console:ann".into()),
+            name: "demo".into(),
+            status,
+            reason: None,
+            settings: Settings::default(),
+            created: now,
+            used: now,
+            grants: Vec::new(),
+            keep_files: false,
+        }
+    }
+
+    #[test]
+    fn the_cluster_decides_but_a_failure_and_a_deletion_stay() {
+        use Standing as S;
+        use Status as T;
+        let all = [T::Inactive, T::Activating, T::Active, T::Deactivating, T::Deleting, T::Failed];
+        let standings = [S::Unknown, S::Absent, S::Stopped, S::Starting, S::Ready, S::Stopping, S::Failing("why".into())];
+        let mut table = String::new();
+        for standing in standings {
+            for status in all {
+                let after = settled(&project(status), standing.clone()).map_or(status, |(after, _)| after);
+                table.push_str(&format!("{standing:?}: {} -> {}\n", status.as_str(), after.as_str()));
+            }
+        }
+        insta::assert_snapshot!("settled", table);
+    }
+}

@@ -59,7 +59,8 @@ async fn an_image_that_is_not_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_argument_that_the_agent_does_not_know() {
     let more = "args = [\"demo-agent\", \"--no-such-thing\"]";
-    let parts = ["Its agent ends again and again (exit code 2)", "The last lines of its log", "--no-such-thing", "`[kubernetes] args`"];
+    let parts =
+        ["Its agent ends again and again (exit code 2)", "The last lines of its log", "--no-such-thing", "`[kubernetes] args`"];
     until_mended(Nodes::Real, more, "", &parts, "").await;
 }
 
@@ -108,7 +109,10 @@ async fn the_quota_is_used_up() {
     t.say("/project create demo").await.ok();
     let told = t.say("/project activate demo").await;
     assert!(!told.ok);
-    has(told.text(), &["The quota of its namespace is used up", "exceeded quota", "limited: pods=1", "Deactivate another project"]);
+    has(
+        told.text(),
+        &["The quota of its namespace is used up", "exceeded quota", "limited: pods=1", "Deactivate another project"],
+    );
     assert_eq!((status(&t, "demo").await, corner.pods().await.len()), ("failed".to_owned(), 1));
     t.say("/project deactivate other").await.ok();
     t.say("/project activate demo").await.ok();

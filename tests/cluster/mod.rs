@@ -2,6 +2,7 @@
 
 mod chaos;
 mod failures;
+mod goose;
 mod life;
 mod many;
 mod reconcile;

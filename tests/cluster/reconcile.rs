@@ -64,7 +64,8 @@ async fn somebody_else_scales_deletes_and_edits() {
     let deployment = corner.one(Kind::Deployment).await;
     let api: Api<k8s_openapi::api::apps::v1::Deployment> =
         Api::namespaced(corner.client.clone(), deployment.metadata.namespace.as_deref().unwrap_or_default());
-    let patch: kube::api::Patch<()> = kube::api::Patch::Json(serde_json::from_value(image("gaggle.test/other:1")).expect("a patch"));
+    let patch: kube::api::Patch<()> =
+        kube::api::Patch::Json(serde_json::from_value(image("gaggle.test/other:1")).expect("a patch"));
     let how = kube::api::PatchParams { field_manager: Some("somebody".into()), ..Default::default() };
     api.patch(deployment.metadata.name.as_deref().unwrap_or_default(), &how, &patch).await.expect("it is edited");
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -173,7 +174,10 @@ async fn killed_at_any_moment() {
         let begun = Instant::now();
         loop {
             let Err(how) = agrees(&corner, &t).await else { break };
-            assert!(begun.elapsed() < Duration::from_secs(5), "seed {seed}, round {round}, `{command}` killed after {moment:?}: {how}");
+            assert!(
+                begun.elapsed() < Duration::from_secs(5),
+                "seed {seed}, round {round}, `{command}` killed after {moment:?}: {how}"
+            );
             sleep(Duration::from_millis(50)).await;
         }
         // A deletion goes on to its end.

@@ -69,6 +69,11 @@ struct Inner {
 
 impl Llm {
     pub async fn start() -> Self {
+        Self::start_at("127.0.0.1").await
+    }
+
+    /// On that address of this machine.
+    pub async fn start_at(host: &str) -> Self {
         let state = Arc::new(Inner { pace_micros: AtomicU64::new(1_000), ..Inner::default() });
         let router = Router::new()
             .route("/v1/models", get(models))
@@ -76,7 +81,7 @@ impl Llm {
             .fallback(unknown)
             .layer(DefaultBodyLimit::max(64 * 1024 * 1024))
             .with_state(Arc::clone(&state));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind((host, 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let listener = axum::serve::ListenerExt::tap_io(listener, |stream| stream.set_nodelay(true).expect("a socket"));
         let ended = state.ended.clone();

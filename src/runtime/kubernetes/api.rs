@@ -84,8 +84,9 @@ impl Cluster {
             how.preconditions = uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
         }
         match self.call(|| api.delete(&key.name, &how)).await {
-            Ok(_) => Ok(()),
-            Err(Trouble::NotFound(_)) => {
+            Ok(_) if key.kind != Kind::Secret => Ok(()),
+            // Of a Secret no watch tells that it is gone.
+            Ok(_) | Err(Trouble::NotFound(_)) => {
                 self.view.forget(key);
                 Ok(())
             }

@@ -18,6 +18,11 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The longest silence of an ordinary answer or a watch: watches end themselves before it ([`super::view::WATCH`]).
 const SILENCE: Duration = Duration::from_secs(75);
 
+/// What is wrong if no source is set, and what to do.
+pub const NONE: &str = "there are no credentials for a Kubernetes cluster";
+pub const SOURCES: &str = "set KUBECONFIG (or KUBECONFIG_BASE64, or KUBE_HOST, KUBE_TOKEN and KUBE_CA), put a kubeconfig at \
+                           ~/.kube/config, or run Gaggle in the cluster";
+
 /// Where the credentials were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -74,10 +79,7 @@ pub fn source(access: &Access) -> Option<Source> {
 
 pub async fn connect(access: &Access) -> anyhow::Result<Clients> {
     let Some(source) = source(access) else {
-        bail!(
-            "there are no credentials for a Kubernetes cluster: set KUBECONFIG (or KUBECONFIG_BASE64, or KUBE_HOST, KUBE_TOKEN and \
-             KUBE_CA), put a kubeconfig at ~/.kube/config, or run Gaggle in the cluster"
-        );
+        bail!("{NONE}: {SOURCES}");
     };
     let config =
         config(access, &source).await.with_context(|| format!("the cluster's credentials from {source} cannot be used"))?;
@@ -90,7 +92,7 @@ pub async fn connect(access: &Access) -> anyhow::Result<Clients> {
         config.default_retry = false;
         // A plugin that gets the credentials is run here, and waited for.
         let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await?;
-        client.map_err(|error| anyhow!("{error}")).with_context(|| format!("the credentials from {source} cannot be used"))
+        client.map_err(unusable).with_context(|| format!("the credentials from {source} cannot be used"))
     };
     Ok(Clients { calls: build(Some(SILENCE)).await?, streams: build(None).await?, source: source.clone(), server })
 }
@@ -134,6 +136,16 @@ async fn read(path: PathBuf) -> anyhow::Result<Kubeconfig> {
         .await?
         .map_err(unreadable)
         .with_context(|| format!("{shown} cannot be used"))
+}
+
+/// Why no client can be made of the credentials, without what a plugin printed, which are credentials themselves.
+fn unusable(error: kube::Error) -> anyhow::Error {
+    use kube::client::AuthError as E;
+    match error {
+        kube::Error::Auth(E::AuthExecRun { out, .. }) => anyhow!("the plugin that gets them ended with {}", out.status),
+        kube::Error::Auth(E::AuthExecParse(_)) => anyhow!("what the plugin that gets them printed cannot be read"),
+        other => anyhow!("{other}"),
+    }
 }
 
 /// What is wrong with a kubeconfig, without what stands in it.

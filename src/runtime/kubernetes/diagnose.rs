@@ -91,6 +91,11 @@ pub fn at_deadline(seen: &Seen, waited: &str) -> Diagnosis {
             let why = if message.is_empty() { reason.clone() } else { format!("{reason}: {}", trimmed(message)) };
             match reason.as_str() {
                 "ErrImagePull" | "ImagePullBackOff" => return image(part, message),
+                "CrashLoopBackOff" => {
+                    if let Some(ended) = &part.last {
+                        return crashed(ended, "its agent", super::seen::AGENT, probe_failure(seen, pod).is_some(), true);
+                    }
+                }
                 "ContainerCreating" | "PodInitializing" | "" => {
                     let told =
                         warning(seen, &["Failed", "FailedCreatePodSandBox", "BackOff"]).map(|w| format!(": {}", trimmed(&w)));
@@ -175,8 +180,10 @@ fn container(seen: &ContainerSeen, name: &'static str, probe: bool) -> Option<Di
             "ImagePullBackOff" => Some(image(seen, message)),
             "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" => Some(image(seen, &format!("{reason}: {message}"))),
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                let program =
-                    message.contains("no such file") || message.contains("not found") || message.contains("permission denied");
+                let program = reason != "CreateContainerConfigError"
+                    && (message.contains("no such file")
+                        || message.contains("not found")
+                        || message.contains("permission denied"));
                 Some(Diagnosis::new(
                     format!("The container of {whose} cannot be started: {}.", trimmed(message)),
                     if program {
@@ -274,3 +281,6 @@ fn trimmed(text: &str) -> String {
         Some((end, _)) => format!("{} …", &text[..end]),
     }
 }
+
+#[cfg(test)]
+mod tests;

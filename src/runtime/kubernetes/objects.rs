@@ -19,8 +19,10 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use kube::core::ApiResource;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
+pub use self::environment::SERVER_KEY;
 use self::own::Own;
 pub use self::pod::WORKSPACE;
 use super::names;
@@ -38,6 +40,8 @@ pub const OWNER: &str = "gaggle.dev/owner";
 pub const NAME: &str = "gaggle.dev/name";
 pub const OWNER_ID: &str = "gaggle.dev/owner-id";
 pub const SETTINGS: &str = "gaggle.dev/settings";
+/// Annotation of the Deployment: [`key_check`] of the server's key.
+pub const KEY_CHECK: &str = "gaggle.dev/key-check";
 /// Annotation: [`Manifest::hash`].
 pub const HASH: &str = "gaggle.dev/hash";
 /// Annotation of pods: what their variables and secrets were made from.
@@ -168,6 +172,11 @@ impl Plan {
     pub fn all(&self) -> impl Iterator<Item = &Manifest> {
         self.shared.iter().chain(&self.own).chain([&self.deployment])
     }
+}
+
+/// Tells server keys apart. They are as long as a hash and random, so that nobody finds one by this.
+pub fn key_check(key: &SecretString) -> String {
+    names::hash(format!("gaggle server key {}", key.expose_secret()).as_bytes(), 16)
 }
 
 /// Labels and annotations.

@@ -5,6 +5,7 @@ use kube::api::Api;
 use secrecy::SecretString;
 
 use super::api::Cluster;
+use super::objects::SERVER_KEY;
 use super::seen::PodSeen;
 use super::trouble::{Trouble, retried};
 use crate::runtime::redact::Redactor;
@@ -24,6 +25,14 @@ impl Secrets {
             .map(SecretString::from)
             .collect();
         Ok(Self(Some(Redactor::new(&values))))
+    }
+
+    /// The server's key of a project that another Gaggle made, or this one with another store.
+    pub async fn server_key(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<SecretString>, Trouble> {
+        let api: Api<Secret> = Api::namespaced(cluster.clients.calls.clone(), namespace);
+        let secret = retried(|| api.get_opt(name)).await?;
+        let value = secret.and_then(|s| s.data).and_then(|mut data| data.remove(SERVER_KEY));
+        Ok(value.and_then(|value| String::from_utf8(value.0).ok()).map(SecretString::from))
     }
 
     /// Of the project that a pod belongs to. If they cannot be read, nothing may be shown.

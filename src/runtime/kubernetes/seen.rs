@@ -36,6 +36,8 @@ pub struct DeploymentSeen {
     pub project_name: Option<String>,
     pub owner: Option<String>,
     pub settings: Option<String>,
+    /// Which key its server was made with.
+    pub key_check: Option<String>,
     pub created: Option<Timestamp>,
 }
 
@@ -148,7 +150,9 @@ impl Seen {
 
 impl From<&Deployment> for DeploymentSeen {
     fn from(deployment: &Deployment) -> Self {
-        let conditions = deployment.status.iter().flat_map(|s| s.conditions.iter().flatten());
+        // Conditions of an earlier state of it say nothing of this one.
+        let status = deployment.status.iter().filter(|s| s.observed_generation >= deployment.metadata.generation);
+        let conditions = status.flat_map(|s| s.conditions.iter().flatten());
         let failure = conditions.filter(|c| c.type_ == "ReplicaFailure" && c.status == "True").find_map(|c| c.message.clone());
         let annotation = |key: &str| deployment.annotations().get(key).cloned();
         Self {
@@ -160,6 +164,7 @@ impl From<&Deployment> for DeploymentSeen {
             project_name: annotation(objects::NAME),
             owner: annotation(objects::OWNER_ID),
             settings: annotation(objects::SETTINGS),
+            key_check: annotation(objects::KEY_CHECK),
             created: deployment.metadata.creation_timestamp.as_ref().map(|t| t.0),
         }
     }

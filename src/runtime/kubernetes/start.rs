@@ -254,17 +254,23 @@ impl<'a> Start<'a> {
         if started && !self.made.contains(&deployment) {
             self.cluster.scale_to_zero(&self.plan.namespace, &deployment.name).await?;
         }
-        let (namespaces, objects): (Vec<&Key>, Vec<&Key>) = self.made.iter().rev().partition(|k| k.kind == Kind::Namespace);
-        for key in objects {
+        // What others of the same owner share is taken back by the caller, who can tell whether they use it.
+        for key in self.made.iter().rev().filter(|key| !self.is_shared(key)) {
             self.cluster.delete(key).await?;
         }
         if started {
             stop::pods_gone(self.cluster, self.options, self.project).await?;
         }
-        for key in namespaces {
-            stop::end_namespace(self.cluster, &key.name).await?;
-        }
         Ok(())
+    }
+
+    fn is_shared(&self, key: &Key) -> bool {
+        self.plan.shared.iter().any(|manifest| Key::of(manifest) == *key)
+    }
+
+    /// Whether this run made something that all projects of the owner share.
+    pub fn made_shared(&self) -> bool {
+        self.made.iter().any(|key| self.is_shared(key))
     }
 }
 

@@ -100,8 +100,10 @@ pub async fn objects_gone(cluster: &Cluster, project: &ProjectId, keep_data: boo
 /// After the last project of an owner: the namespace goes if it is ours and empty, else what we put into it for all of them.
 /// The caller keeps others from making anything in it meanwhile.
 pub async fn leave_namespace(cluster: &Cluster, namespace: &str) -> Result<Option<String>, Trouble> {
+    // What is being deleted already goes with it.
     let ours = cluster.view.in_namespace(namespace);
-    if ours.iter().any(|(key, known)| known.project.is_some() && key.kind != Kind::Secret) || cluster.view.pods_in(namespace) > 0
+    if ours.iter().any(|(key, known)| known.project.is_some() && !known.deleting && key.kind != Kind::Secret)
+        || cluster.view.pods_in(namespace) > 0
     {
         return Ok(None);
     }

@@ -3,25 +3,24 @@
 //! Invariants: nothing is listed again and again, however many projects there are; a watch that says nothing for too long is begun
 //! anew, so that a dead connection cannot hide a change for ever. Changes nothing in the cluster.
 
+mod events;
+mod follow;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Api, DynamicObject};
-use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event};
+use kube::api::DynamicObject;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
-use super::client::Clients;
+use self::follow::watched;
 use super::fields;
 use super::objects::{HASH, INSTANCE, Kind, MANAGED_BY, Manifest, PROJECT};
-use super::seen::{DeploymentSeen, EventSeen, PodSeen, Seen};
-use super::trouble::{self, Trouble};
+use super::seen::{DeploymentSeen, PodSeen, Seen};
 use crate::model::{Project, ProjectId};
 use crate::runtime::RuntimeEvent;
 
@@ -89,18 +88,6 @@ pub struct View {
     instance: String,
 }
 
-/// Secrets are not: whoever may watch them may read every secret of the cluster.
-fn watched() -> impl Iterator<Item = Kind> {
-    Kind::all().into_iter().filter(|kind| *kind != Kind::Secret)
-}
-
-/// What is told of an object, whatever its kind.
-enum Told {
-    Deployment(DeploymentSeen),
-    Pod(PodSeen),
-    Meta,
-}
-
 impl View {
     pub fn new(instance: &str, happens: mpsc::Sender<RuntimeEvent>) -> Arc<Self> {
         Arc::new(Self {
@@ -119,184 +106,6 @@ impl View {
     pub fn carries_our_labels(&self, meta: &ObjectMeta) -> bool {
         let label = |name: &str| meta.labels.as_ref().and_then(|l| l.get(name)).map(String::as_str);
         label(MANAGED_BY) == Some("gaggle") && label(INSTANCE) == Some(&self.instance)
-    }
-
-    /// Begins all watches. They end with the runtime that they are spawned on.
-    pub fn start(self: &Arc<Self>, clients: &Clients) {
-        let config = || watcher::Config::default().labels(&self.selector).timeout(WATCH);
-        let pods: Api<Pod> = Api::all(clients.calls.clone());
-        let deployments: Api<Deployment> = Api::all(clients.calls.clone());
-        tokio::spawn(self.clone().follow(PODS, watcher::watcher(pods, config()), |view, pod: &Pod| {
-            view.pod_key(&pod.metadata).map(|key| (key, Told::Pod(pod.into())))
-        }));
-        tokio::spawn(self.clone().follow(
-            Kind::Deployment.shown(),
-            watcher::watcher(deployments, config()),
-            |_, d: &Deployment| Some((key(Kind::Deployment, &d.metadata), Told::Deployment(d.into()))),
-        ));
-        for kind in watched().filter(|k| *k != Kind::Deployment) {
-            let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(clients.calls.clone(), &kind.resource());
-            let watch = watcher::watcher(api, config());
-            tokio::spawn(self.clone().follow(kind.shown(), watch, move |_, o: &PartialObjectMeta<DynamicObject>| {
-                Some((key(kind, &o.metadata), Told::Meta))
-            }));
-        }
-    }
-
-    /// Pods are no objects of ours: they are kept with their project alone, under a key that is theirs.
-    fn pod_key(&self, meta: &ObjectMeta) -> Option<Key> {
-        project_of(meta)?;
-        Some(key(Kind::Deployment, meta))
-    }
-
-    async fn follow<K: kube::Resource + Send + 'static>(
-        self: Arc<Self>,
-        what: &'static str,
-        watch: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
-        told: impl Fn(&Self, &K) -> Option<(Key, Told)> + Send + 'static,
-    ) {
-        let mut watch = std::pin::pin!(watch);
-        let mut pause = PAUSE.0;
-        let mut listed: HashSet<Key> = HashSet::new();
-        while let Some(event) = watch.next().await {
-            match event {
-                Ok(event) => {
-                    if pause != PAUSE.0 {
-                        self.state().failing.remove(what);
-                        pause = PAUSE.0;
-                    }
-                    match event {
-                        Event::Init => listed.clear(),
-                        Event::InitApply(object) => {
-                            if let Some((key, told)) = told(&self, &object) {
-                                listed.insert(key.clone());
-                                self.put(key, object.meta(), told);
-                            }
-                        }
-                        Event::InitDone => self.listed(what, &std::mem::take(&mut listed)),
-                        Event::Apply(object) => {
-                            if let Some((key, told)) = told(&self, &object) {
-                                self.put(key, object.meta(), told);
-                            }
-                        }
-                        Event::Delete(object) => {
-                            if let Some((key, told)) = told(&self, &object) {
-                                self.removed(&key, object.meta(), &told);
-                            }
-                        }
-                    }
-                }
-                Err(error) => {
-                    // Said once; what follows is the same until it works again.
-                    if pause == PAUSE.0 {
-                        tracing::warn!(what, %error, "a watch on the cluster failed and is begun again");
-                    }
-                    self.state().failing.insert(what, trouble(error).short());
-                    sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE.1);
-                }
-            }
-        }
-    }
-
-    /// All of a kind was told: what was not among it is gone.
-    fn listed(&self, what: &'static str, listed: &HashSet<Key>) {
-        let mut state = self.state();
-        if what == PODS {
-            for seen in state.projects.values() {
-                seen.send_if_modified(|seen| {
-                    let before = seen.pods.len();
-                    seen.pods.retain(|p| listed.iter().any(|k| k.name == p.name && k.namespace == p.namespace));
-                    before != seen.pods.len()
-                });
-            }
-        } else if let Some(kind) = Kind::all().into_iter().find(|k| k.shown() == what) {
-            let gone: Vec<Key> = state.objects.keys().filter(|k| k.kind == kind && !listed.contains(*k)).cloned().collect();
-            for key in gone {
-                let known = state.objects.remove(&key);
-                if kind == Kind::Deployment
-                    && let Some(project) = known.and_then(|k| k.project)
-                    && let Some(seen) = state.projects.get(&project)
-                {
-                    seen.send_modify(|seen| seen.deployment = None);
-                }
-            }
-        }
-        state.synced.insert(what);
-        let whole = state.synced.len() > watched().count();
-        drop(state);
-        self.changed();
-        if whole {
-            self.tell(RuntimeEvent::Resynced);
-            self.tell_unknown();
-        }
-    }
-
-    fn put(&self, key: Key, meta: &ObjectMeta, told: Told) {
-        let project = project_of(meta);
-        let mut state = self.state();
-        let mut standing = None;
-        if let Some(id) = &project {
-            let seen = state.projects.entry(id.clone()).or_default();
-            let at = |seen: &Seen| (seen.standing(), seen.ready_pod().map(|p| p.uid.clone()));
-            let before = at(&seen.borrow());
-            match &told {
-                Told::Pod(pod) => seen.send_modify(|seen| {
-                    seen.pods.retain(|p| p.name != pod.name);
-                    seen.pods.push(pod.clone());
-                }),
-                Told::Deployment(deployment) => seen.send_modify(|seen| seen.deployment = Some(deployment.clone())),
-                Told::Meta => {}
-            }
-            standing = (before != at(&seen.borrow())).then(|| id.clone());
-        }
-        if !matches!(told, Told::Pod(_)) {
-            let drift = state.objects.get(&key).and_then(|before| drift(before, meta));
-            if let Some(drift) = &drift {
-                tracing::warn!(object = %key, drift, "an object of ours was changed by others");
-            }
-            let drift =
-                drift.or_else(|| state.objects.get(&key).filter(|k| k.hash == hash_of(meta)).and_then(|k| k.drift.clone()));
-            state.objects.insert(key, known(meta, drift));
-        }
-        let new = matches!(told, Told::Deployment(_)).then(|| project.clone()).flatten();
-        drop(state);
-        self.changed();
-        if let Some(project) = standing {
-            self.tell(RuntimeEvent::Changed { project });
-        }
-        if let Some(project) = new.filter(|_| self.is_synced()) {
-            self.tell_found(&project);
-        }
-    }
-
-    fn removed(&self, key: &Key, meta: &ObjectMeta, told: &Told) {
-        let mut state = self.state();
-        let project = project_of(meta);
-        if let Some(seen) = project.as_ref().and_then(|id| state.projects.get(id)) {
-            match told {
-                Told::Pod(pod) => seen.send_modify(|seen| seen.pods.retain(|p| p.uid != pod.uid)),
-                Told::Deployment(_) => seen.send_modify(|seen| seen.deployment = None),
-                Told::Meta => {}
-            }
-        }
-        if !matches!(told, Told::Pod(_)) {
-            // A deletion of our own was taken out before it was asked for.
-            if state.objects.remove(key).is_some_and(|known| !known.deleting) && key.kind != Kind::Namespace {
-                tracing::warn!(object = %key, "an object of ours was deleted in the cluster");
-            }
-        }
-        if let Some(id) = &project
-            && state.projects.get(id).is_some_and(|seen| seen.receiver_count() == 0 && seen.borrow().is_nothing())
-            && !state.objects.values().any(|k| k.project.as_ref() == Some(id))
-        {
-            state.projects.remove(id);
-        }
-        drop(state);
-        self.changed();
-        if let Some(project) = project.filter(|_| !matches!(told, Told::Meta)) {
-            self.tell(RuntimeEvent::Changed { project });
-        }
     }
 
     fn changed(&self) {
@@ -366,8 +175,11 @@ impl View {
         self.state().objects.get(key).cloned()
     }
 
-    /// Whether the cluster has exactly this already, all of it held by us.
+    /// Whether the cluster has exactly this already, all of it held by us. Of a Secret nobody tells.
     pub fn has(&self, manifest: &Manifest) -> bool {
+        if manifest.kind == Kind::Secret {
+            return false;
+        }
         let state = self.state();
         let known = state.objects.get(&Key::of(manifest));
         known.is_some_and(|k| {
@@ -444,72 +256,6 @@ impl View {
         }
         self.changed();
         self.tell(RuntimeEvent::Changed { project: id.clone() });
-    }
-
-    /// Reads the events of a namespace for as long as what is returned lives; several share one watch.
-    pub fn listen(self: &Arc<Self>, clients: &Clients, namespace: &str) -> Listening {
-        let mut state = self.state();
-        match state.listened.get_mut(namespace) {
-            Some((count, _)) => *count += 1,
-            None => {
-                let task = tokio::spawn(self.clone().read_events(clients.clone(), namespace.to_owned()));
-                state.listened.insert(namespace.to_owned(), (1, task));
-            }
-        }
-        Listening { view: self.clone(), namespace: namespace.to_owned() }
-    }
-
-    async fn read_events(self: Arc<Self>, clients: Clients, namespace: String) {
-        let api: Api<k8s_openapi::api::core::v1::Event> = Api::namespaced(clients.calls, &namespace);
-        let mut watch = std::pin::pin!(watcher::watcher(api, watcher::Config::default().timeout(WATCH).any_semantic()));
-        let since = Instant::now();
-        while let Some(event) = watch.next().await {
-            match event {
-                Ok(Event::Apply(event) | Event::InitApply(event)) => self.heard(&EventSeen::from(&event)),
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::debug!(%namespace, %error, after = ?since.elapsed(), "the events of a namespace cannot be read");
-                    sleep(PAUSE.1).await;
-                }
-            }
-        }
-    }
-
-    fn heard(&self, event: &EventSeen) {
-        let id = event.object.strip_prefix("proj-").and_then(|rest| rest.split('-').next());
-        let Some(id) = id else { return };
-        let state = self.state();
-        if let Some(seen) = state.projects.get(&ProjectId(id.to_owned())) {
-            seen.send_modify(|seen| seen.note(event.clone()));
-        }
-    }
-}
-
-/// Keeps a namespace's events coming.
-pub struct Listening {
-    view: Arc<View>,
-    namespace: String,
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let mut state = self.view.state();
-        if let Some((count, task)) = state.listened.get_mut(&self.namespace) {
-            *count -= 1;
-            if *count == 0 {
-                task.abort();
-                state.listened.remove(&self.namespace);
-            }
-        }
-    }
-}
-
-fn trouble(error: watcher::Error) -> Trouble {
-    use watcher::Error as E;
-    match error {
-        E::InitialListFailed(error) | E::WatchStartFailed(error) | E::WatchFailed(error) => error.into(),
-        E::WatchError(status) => trouble::of_status(&status),
-        E::NoResourceVersion => Trouble::Other("an answer without a version".into()),
     }
 }
 

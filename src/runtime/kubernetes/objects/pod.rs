@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::names;
 use super::super::tables::{Amount, Resources};
 use super::own::Own;
-use super::{CONFIG, Kind, Manifest, SETTINGS};
+use super::{CONFIG, KEY_CHECK, Kind, Manifest, SETTINGS, key_check};
 use crate::agent::Protocol;
 use crate::model::Settings;
 
@@ -28,6 +28,7 @@ impl Own<'_> {
         let name = names::api(&self.launch.project);
         let mut metadata = self.metadata.clone();
         metadata.annotations.insert(SETTINGS.to_owned(), settings(&self.launch.settings));
+        metadata.annotations.insert(KEY_CHECK.to_owned(), key_check(&self.launch.server_key));
         let spec = json!({
             "replicas": 0,
             "revisionHistoryLimit": 0,

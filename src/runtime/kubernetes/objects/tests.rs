@@ -116,7 +116,7 @@ fn object(plan: &Plan, kind: Kind) -> Option<&Value> {
 
 #[test]
 fn a_project_of_which_nothing_is_said() {
-    assert_snapshot("kubernetes_minimal", &shown(&plan(&launch(Settings::default(), &[]), &Options::default())));
+    assert_snapshot("kubernetes_minimal", &shown(&plan(&launch(Settings::default(), &[]), &Options::default(), None)));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_project_of_which_everything_is_said() {
 /// As the API server would read them.
 #[test]
 fn objects_are_of_their_types() {
-    for plan in [plan(&everything(), &all_options(), None), plan(&launch(Settings::default(), &[]), &Options::default())] {
+    for plan in [plan(&everything(), &all_options(), None), plan(&launch(Settings::default(), &[]), &Options::default(), None)] {
         for made in plan.all() {
             fn fits<T: serde::de::DeserializeOwned + serde::Serialize>(body: &Value) {
                 let typed: T = serde_json::from_value(body.clone()).unwrap();
@@ -200,9 +200,9 @@ fn what_is_off_is_not_made() {
 #[test]
 fn connecting_by_ingress_gives_every_project_one() {
     let options = Options { connect: Connect::Ingress, ..all_options() };
-    let made = plan(&launch(Settings::default(), &[]), &options);
+    let made = plan(&launch(Settings::default(), &[]), &options, None);
     assert_eq!(object(&made, Kind::Ingress).unwrap()["spec"]["rules"][0]["host"], "demo-console-operator.example.com");
-    let made = plan(&launch(Settings::default(), &[]), &all_options());
+    let made = plan(&launch(Settings::default(), &[]), &all_options(), None);
     assert_eq!(object(&made, Kind::Ingress), None);
 }
 
