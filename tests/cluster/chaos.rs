@@ -41,12 +41,12 @@ async fn a_start_needs_few_requests() {
     proxy.requests();
     t.say("/project activate demo").await.ok();
     let first = proxy.requests();
-    assert!(first.len() <= 2 && first.iter().filter(|r| r.is_write()).count() <= 1, "{first:#?}");
+    assert!(first.len() <= 3 && first.iter().filter(|r| r.is_write()).count() <= 2, "{first:#?}");
     t.say("/project deactivate demo").await.ok();
     assert!(proxy.requests().len() <= 2);
     t.say("/project activate demo").await.ok();
     let second = proxy.requests();
-    assert!(second.len() <= 2, "{second:#?}");
+    assert!(second.len() <= 3, "{second:#?}");
     t.say("/project create other").await.ok();
     let made = proxy.requests();
     assert!(made.len() <= 10, "{made:#?}");
@@ -77,7 +77,11 @@ async fn a_server_with_too_much_to_do() {
     let begun = Instant::now();
     let said = t.say("/project activate demo").await;
     let tries = proxy.requests().len();
-    assert!(!said.ok && said.text().contains("overloaded (HTTP 503), so starting the project `demo` did not succeed"), "{}", said.text());
+    assert!(
+        !said.ok && said.text().contains("overloaded (HTTP 503), so starting the project `demo` did not succeed"),
+        "{}",
+        said.text()
+    );
     assert!(begun.elapsed() < BOUND && tries < 40, "{tries} tries in {:?}", begun.elapsed());
     proxy.mend();
     assert_eq!((status(&t, "demo").await, corner.replicas().await), ("failed".to_owned(), 0));

@@ -233,7 +233,8 @@ fn crashed(ended: &Ended, whose: &str, name: &'static str, probe: bool, previous
         .words(name, previous);
     }
     let capital = "Its agent";
-    let next = if probe {
+    // Whoever ends by itself was not restarted for that.
+    let next = if probe && matches!(ended.code, 137 | 143) {
         "It was restarted because it did not answer on its port: check the image and the project's port."
     } else {
         "Check the image, `[kubernetes] args` and the project's variables; its last lines tell more."
