@@ -102,7 +102,9 @@ fn settled(project: &Project, standing: Standing) -> Option<(Status, Option<Stri
         (Status::Deleting, _) | (_, Standing::Unknown) => return None,
         (Status::Active, Standing::Ready) => return None,
         (_, Standing::Ready) => (Status::Active, None),
-        (Status::Active, Standing::Starting) => (Status::Activating, Some("Its pod was replaced and is starting again.")),
+        (Status::Active, Standing::Starting) => {
+            (Status::Activating, Some("Its pod was replaced, or its node does not answer; the cluster starts it again."))
+        }
         (Status::Activating, Standing::Starting) => return None,
         (_, Standing::Starting) => (Status::Activating, Some("It was started in the cluster, not by Gaggle.")),
         (before, Standing::Failing(reason)) => {

@@ -200,6 +200,8 @@ async fn a_node_that_is_lost() {
     let lost = json!({"metadata": {"labels": {"kwok.x-k8s.io/node": null}}});
     nodes.patch(&name, &PatchParams::default(), &Patch::Merge(lost)).await.expect("it is lost");
     until(&t, "demo", "activating").await;
+    let shown = t.say("/project show demo").await.ok().data("projects")[0].clone();
+    has(shown["reason"].as_str().unwrap_or_default(), &["its node does not answer"]);
     t.say("/project deactivate demo").await.ok();
     assert_eq!((corner.replicas().await, corner.pods().await.len()), (0, 0));
     nodes.delete(&name, &DeleteParams::default()).await.expect("no node");

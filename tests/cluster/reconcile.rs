@@ -150,6 +150,7 @@ async fn agrees(corner: &Corner, t: &Tester) -> Result<(), String> {
 async fn killed_at_any_moment() {
     let Some(corner) = corner(Nodes::Pretend).await else { return };
     let mut t = corner.start("").await;
+    // Another seed, other moments.
     let seed: u64 = std::env::var("GAGGLE_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(4);
     let mut random = seed;
     for round in 0..12 {
@@ -237,6 +238,29 @@ async fn a_disk_that_is_kept_and_a_guest() {
     corner.end_namespace().await;
     corner.empty().await;
     t.done().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_removed_is_made_anew() {
+    let Some(corner) = corner(Nodes::Pretend).await else { return };
+    let mut t = corner.start("").await;
+    t.say("/project create demo").await.ok();
+    let made = corner.objects().await;
+    for kind in [Kind::Secret, Kind::Service, Kind::ServiceAccount, Kind::ConfigMap, Kind::NetworkPolicy, Kind::LimitRange] {
+        if made.iter().any(|o| o.starts_with(kind.shown())) {
+            corner.delete(kind).await;
+        }
+    }
+    t.say("/project activate demo").await.ok();
+    t.say("/project deactivate demo").await.ok();
+    assert_eq!(corner.objects().await, made);
+    // Of a start that fails after a restart nothing is taken back that was there before it.
+    t.restart().await;
+    t.say("/project update demo --image play.gaggle.test/image-pull-back-off:1").await.ok();
+    let said = t.say("/project activate demo").await;
+    assert!(!said.ok && said.text().contains("cannot be pulled"), "{}", said.text());
+    assert_eq!(corner.objects().await, made);
+    gone(corner, t).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -232,14 +232,13 @@ fn crashed(ended: &Ended, whose: &str, name: &'static str, probe: bool, previous
         )
         .words(name, previous);
     }
-    let capital = "Its agent";
     // A probe that fails has its container killed; one that ends by itself only makes the probe fail.
     let next = if probe && matches!(ended.code, 137 | 143) {
         "It was restarted because it did not answer on its port: check the image and the project's port."
     } else {
         "Check the image, `[kubernetes] args` and the project's variables; its last lines tell more."
     };
-    Diagnosis::new(format!("{capital} {how}{why}."), next).words(name, previous)
+    Diagnosis::new(format!("Its agent {how}{why}."), next).words(name, previous)
 }
 
 pub fn evicted(pod: &PodSeen) -> Diagnosis {

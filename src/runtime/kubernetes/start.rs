@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::api::Cluster;
@@ -21,6 +21,8 @@ use crate::model::ProjectId;
 
 /// After so long without any news, the cluster is asked past the watches: a dead connection says nothing either.
 const QUIET: Duration = Duration::from_secs(15);
+/// How long it is tried to take back what a run has begun when the cluster does not answer as it is.
+const UNDO: Duration = Duration::from_secs(5);
 /// How long a namespace may take to end before the same one can be made again.
 const ENDING: Duration = Duration::from_secs(60);
 
@@ -34,6 +36,8 @@ pub struct Start<'a> {
     pub steps: &'a Steps,
     /// What this run made, in its order.
     made: Vec<Key>,
+    /// The cluster did not answer, so it will hardly answer when this run is taken back.
+    away: Option<Trouble>,
 }
 
 impl<'a> Start<'a> {
@@ -44,7 +48,7 @@ impl<'a> Start<'a> {
         plan: &'a Plan,
         steps: &'a Steps,
     ) -> Self {
-        Self { cluster, options, project, name, plan, steps, made: Vec::new() }
+        Self { cluster, options, project, name, plan, steps, made: Vec::new(), away: None }
     }
 
     /// Makes everything, with no pod.
@@ -55,6 +59,7 @@ impl<'a> Start<'a> {
             Err(trouble) => {
                 self.steps.failed("objects", "The project's objects cannot be made").await;
                 let error = trouble.told(&format!("creating the project `{}`", self.name));
+                self.away = Some(trouble).filter(Trouble::passes);
                 Err(self.taken_back(error, false).await)
             }
         }
@@ -68,7 +73,9 @@ impl<'a> Start<'a> {
         let begun = async {
             if let Err(trouble) = self.objects(1, deadline).await {
                 self.steps.failed("objects", "The project's objects cannot be made").await;
-                return Err(trouble.told(&format!("starting the project `{}`", self.name)));
+                let error = trouble.told(&format!("starting the project `{}`", self.name));
+                self.away = Some(trouble).filter(Trouble::passes);
+                return Err(error);
             }
             self.ready(deadline).await
         };
@@ -143,7 +150,10 @@ impl<'a> Start<'a> {
     async fn all(&mut self, manifests: &[Manifest]) -> Result<(), Trouble> {
         let view = &self.cluster.view;
         let missing: Vec<&Manifest> = manifests.iter().filter(|m| !view.has(m)).collect();
-        let new: Vec<Key> = missing.iter().map(|m| Key::of(m)).filter(|k| view.object(k).is_none()).collect();
+        // Nobody tells of a Secret: one of a project that is there already is taken for an old one.
+        let known = view.object(&Key::of(&self.plan.deployment)).is_some();
+        let is_new = |key: &Key| view.object(key).is_none() && !(known && key.kind == Kind::Secret);
+        let new: Vec<Key> = missing.iter().map(|m| Key::of(m)).filter(is_new).collect();
         let results = futures_util::future::join_all(missing.iter().map(|m| self.cluster.apply(m))).await;
         for (manifest, result) in missing.iter().zip(&results) {
             let key = Key::of(manifest);
@@ -229,7 +239,11 @@ impl<'a> Start<'a> {
     /// Undoes this run: the cluster is as it was before.
     async fn taken_back(&self, error: Error, started: bool) -> Error {
         self.steps.running("undo", "Taking back what was begun".to_owned()).await;
-        match self.undo(started).await {
+        let undone = match self.away.clone() {
+            None => self.undo(started).await,
+            Some(trouble) => timeout(UNDO, self.undo(started)).await.unwrap_or(Err(trouble)),
+        };
+        match undone {
             Ok(()) => {
                 self.steps.done("undo", "What was begun is taken back".to_owned()).await;
                 error

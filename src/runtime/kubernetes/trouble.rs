@@ -42,7 +42,8 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    fn passes(&self) -> bool {
+    /// Whether it may be over a little later.
+    pub fn passes(&self) -> bool {
         matches!(self, Self::Away(_) | Self::Slow | Self::Busy(_) | Self::Conflict(_))
     }
 
