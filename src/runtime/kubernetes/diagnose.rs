@@ -179,6 +179,8 @@ fn container(seen: &ContainerSeen, name: &'static str, probe: bool) -> Option<Di
         State::Waiting { reason, message } => match reason.as_str() {
             "ImagePullBackOff" => Some(image(seen, message)),
             "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" => Some(image(seen, &format!("{reason}: {message}"))),
+            // The node has not been told of everything yet, and asks again.
+            "CreateContainerConfigError" | "CreateContainerError" if message.contains("timed out") => None,
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
                 let program = reason != "CreateContainerConfigError"
                     && (message.contains("no such file")

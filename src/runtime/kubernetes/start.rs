@@ -71,13 +71,23 @@ impl<'a> Start<'a> {
         // Begun before the first object is made, so that none of its events is missed.
         let _listening = self.cluster.view.listen(&self.cluster.clients, &self.plan.namespace);
         let begun = async {
-            if let Err(trouble) = self.objects(1, deadline).await {
-                self.steps.failed("objects", "The project's objects cannot be made").await;
-                let error = trouble.told(&format!("starting the project `{}`", self.name));
-                self.away = Some(trouble).filter(Trouble::passes);
-                return Err(error);
+            let mut attempts = 0;
+            loop {
+                if let Err(trouble) = self.objects(1, deadline).await {
+                    self.steps.failed("objects", "The project's objects cannot be made").await;
+                    let error = trouble.told(&format!("starting the project `{}`", self.name));
+                    self.away = Some(trouble).filter(Trouble::passes);
+                    return Err(error);
+                }
+                match self.ready(deadline).await {
+                    // What was there already could still be changed in a namespace that was being ended.
+                    Err(_) if self.namespace_ends() && attempts < 3 && Instant::now() < deadline => {
+                        attempts += 1;
+                        self.made.clear();
+                    }
+                    result => return result,
+                }
             }
-            self.ready(deadline).await
         };
         let result = tokio::select! {
             biased;
@@ -106,6 +116,11 @@ impl<'a> Start<'a> {
                 other => return other,
             }
         }
+    }
+
+    fn namespace_ends(&self) -> bool {
+        let key = Key { kind: Kind::Namespace, namespace: String::new(), name: self.plan.namespace.clone() };
+        self.cluster.view.object(&key).is_some_and(|k| k.deleting)
     }
 
     /// Waits until a namespace that is being ended is gone.
