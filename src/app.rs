@@ -352,7 +352,7 @@ async fn run_check(file: &Path) -> anyhow::Result<ExitCode> {
     if config.runtime.kind == RuntimeKind::Kubernetes {
         // Asked without a runtime, which would begin to watch.
         rows.push(Health { what: "agent".into(), found: agent_on_kubernetes(&config), fault: None });
-        rows.extend(kubernetes::check(&config.cluster).await);
+        rows.extend(kubernetes::check::check(&config.cluster).await);
         return Ok(table(rows));
     }
     let mut config = config;

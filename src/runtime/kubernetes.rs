@@ -4,6 +4,7 @@
 //! made; how a project stands is read from watches, never remembered. What runs lives on when Gaggle ends.
 
 mod api;
+pub mod check;
 mod client;
 mod connect;
 mod diagnose;
@@ -22,6 +23,7 @@ mod steps;
 mod stop;
 pub mod tables;
 mod trouble;
+mod undo;
 mod view;
 
 use std::collections::HashMap;
@@ -41,9 +43,10 @@ use self::objects::Plan;
 use self::options::{Access, Connect, Options};
 use self::secrets::Secrets;
 use self::seen::{PodSeen, Seen};
-use self::start::Start;
+use self::start::{Left, Start};
 use self::steps::Steps as Shown;
 use self::trouble::Trouble;
+use self::undo::Runs;
 use self::view::View;
 use super::{Execution, Feature, Health, Identity, Launch, LogQuery, Look, Runtime, RuntimeEvent, Standing, Steps};
 use crate::agent::Endpoint;
@@ -67,6 +70,7 @@ pub struct KubernetesRuntime {
     forwards: Forwards,
     /// Held for reading while something is made in a namespace, for writing while it may be ended.
     namespaces: Mutex<HashMap<String, Arc<RwLock<()>>>>,
+    runs: Runs,
     /// Starts that are under way.
     starts: Mutex<HashMap<ProjectId, CancellationToken>>,
     happens: Mutex<Option<mpsc::Receiver<RuntimeEvent>>>,
@@ -86,6 +90,7 @@ impl KubernetesRuntime {
             foreign_keys: Mutex::default(),
             forwards: Forwards::default(),
             namespaces: Mutex::default(),
+            runs: Runs::default(),
             starts: Mutex::default(),
             happens: Mutex::new(Some(happens)),
         })
@@ -193,6 +198,7 @@ impl KubernetesRuntime {
 
     /// Makes, and starts if it can be cancelled. What a run that fails made for all projects of the owner goes if none needs it.
     async fn begin(&self, launch: &Launch, plan: &Plan, steps: &Shown, cancel: Option<&CancellationToken>) -> Result<()> {
+        let run = self.runs.begin(&launch.project);
         let gate = self.gate(&plan.namespace);
         let making = gate.read().await;
         let mut start = Start::new(&self.cluster, &self.options, (&launch.project, &launch.name), plan, steps);
@@ -201,11 +207,10 @@ impl KubernetesRuntime {
             None => start.create().await,
         };
         drop(making);
-        if result.is_err() && start.made_shared() {
-            let _ending = gate.write().await;
-            if let Err(trouble) = stop::leave_namespace(&self.cluster, &plan.namespace).await {
-                tracing::warn!(namespace = plan.namespace, why = trouble.short(), "a namespace that was made for nothing stays");
-            }
+        match std::mem::replace(&mut start.left, Left::Nothing) {
+            Left::Nothing => {}
+            Left::Shared(undo) => undo.leave(&gate).await,
+            Left::All(undo) => undo.later(gate, self.runs.clone(), run),
         }
         result
     }
@@ -295,6 +300,7 @@ impl Runtime for KubernetesRuntime {
 
     async fn deactivate(&self, of: &Identity, steps: Steps) -> Result<()> {
         let doing = format!("stopping the project `{}`", of.name);
+        self.runs.begin(&of.project);
         self.known(&doing).await?;
         let steps = Shown(steps);
         match self.stop(of, &steps).await {
@@ -311,6 +317,7 @@ impl Runtime for KubernetesRuntime {
 
     async fn delete(&self, of: &Identity, keep_files: bool, steps: Steps) -> Result<()> {
         let doing = format!("deleting the project `{}`", of.name);
+        self.runs.begin(&of.project);
         self.known(&doing).await?;
         let steps = Shown(steps);
         let namespace = self.namespace(of);
@@ -414,7 +421,7 @@ impl Runtime for KubernetesRuntime {
     }
 
     async fn health(&self) -> Vec<Health> {
-        let mut rows = reached(self.clients()).await;
+        let mut rows = check::reached(self.clients()).await;
         if let Some((_, why)) = self.view().failing() {
             let fault = Some("see `gaggle check`".to_owned());
             rows.push(Health { what: "watches".into(), found: format!("the cluster cannot be read ({why})"), fault });
@@ -426,70 +433,4 @@ impl Runtime for KubernetesRuntime {
     async fn shutdown(&self) {
         self.forwards.close_all();
     }
-}
-
-/// Which cluster it is, and whether it answers.
-async fn reached(clients: &Clients) -> Vec<Health> {
-    let ok = |what: &str, found: String| Health { what: what.to_owned(), found, fault: None };
-    let mut rows = vec![ok("cluster", format!("{} by {}", clients.server, clients.source))];
-    let version = trouble::retried(|| clients.calls.apiserver_version()).await;
-    match version {
-        Ok(version) => rows.push(ok("server version", version.git_version)),
-        Err(trouble) => {
-            let fault = match trouble {
-                Trouble::Unauthorized => "renew the credentials".to_owned(),
-                _ => "mend the address, the network or the certificate, or start the cluster".to_owned(),
-            };
-            rows.push(Health { what: "server version".into(), found: trouble.short(), fault: Some(fault) });
-        }
-    }
-    rows
-}
-
-/// What `gaggle check` tells of the cluster: where its credentials are from, whether it answers, what Gaggle may do there.
-pub async fn check(access: &Access) -> Vec<Health> {
-    let clients = match client::connect(access).await {
-        Ok(clients) => clients,
-        Err(error) => {
-            let (found, fault) = match client::source(access) {
-                None => (client::NONE.to_owned(), client::SOURCES),
-                Some(_) => (format!("{error:#}"), "mend them, or unset them so that others are taken"),
-            };
-            return vec![Health { what: "cluster".into(), found, fault: Some(fault.to_owned()) }];
-        }
-    };
-    let mut rows = reached(&clients).await;
-    if rows.iter().any(|row| row.fault.is_some()) {
-        return rows;
-    }
-    let (who, granted) = match tokio::try_join!(permissions::who(&clients), permissions::review(&clients)) {
-        Ok(told) => told,
-        Err(trouble) => {
-            let fault = Some("let Gaggle ask what it may do (system:basic-user)".to_owned());
-            rows.push(Health { what: "permissions".into(), found: trouble.short(), fault });
-            return rows;
-        }
-    };
-    rows.push(Health { what: "identity".into(), found: who.clone(), fault: None });
-    let mut missing = Vec::new();
-    for (rule, verbs) in &granted {
-        let shown: Vec<String> = verbs.iter().map(|(verb, yes)| format!("{verb} {}", if *yes { "yes" } else { "NO" })).collect();
-        let not: Vec<&str> = verbs.iter().filter(|(_, yes)| !yes).map(|(verb, _)| *verb).collect();
-        let group = if rule.group.is_empty() { String::new() } else { format!(".{}", rule.group) };
-        let fault = (!not.is_empty()).then(|| format!("may not {} ({})", not.join(", "), rule.why));
-        rows.push(Health { what: format!("{}{group}", rule.resource), found: shown.join(", "), fault });
-        if !not.is_empty() {
-            missing.push((*rule, not));
-        }
-    }
-    if !missing.is_empty() {
-        const NAME: &str = "gaggle-missing";
-        let mends = permissions::cluster_role(NAME, missing) + "---\n" + &permissions::cluster_role_binding(NAME, &who);
-        rows.push(Health {
-            what: "missing rules".into(),
-            found: "the rows above that say NO".into(),
-            fault: Some(format!("have this applied:\n{mends}")),
-        });
-    }
-    rows
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::support::cluster::{Corner, Nodes, corner, status, until};
+use crate::support::cluster::{Corner, Nodes, PATIENCE, corner, status, until};
 use crate::support::proxy::{Fault, Proxy, Request};
 use crate::support::tester::Tester;
 
@@ -110,6 +110,27 @@ async fn no_server_at_all() {
     proxy.back().await;
     start.end().await.ok();
     assert_eq!(t.say("/project list").await.data("projects").as_array().map(Vec::len), Some(1));
+    gone(corner, t).await;
+}
+
+/// What cannot be taken back since nobody answers is taken back when somebody does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_goes_before_a_start_fails() {
+    let more = "image = \"play.gaggle.test/never-ready:1\"\nactivation_timeout = \"5s\"";
+    let Some((corner, mut proxy, t)) = behind_a_proxy(more).await else { return };
+    let made = corner.objects().await;
+    let start = t.begin("/project activate demo").await;
+    start.event("the container", |e| e["step"] == "start" && e["state"] == "done").await;
+    proxy.away().await;
+    let said = start.end().await;
+    assert!(!said.ok && said.text().contains("Gaggle does it as soon as the cluster answers"), "{}", said.text());
+    assert_eq!(corner.replicas().await, 1);
+    proxy.back().await;
+    let deadline = Instant::now() + PATIENCE;
+    while corner.objects().await != made || corner.replicas().await != 0 {
+        assert!(Instant::now() < deadline, "{:?}", corner.objects().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     gone(corner, t).await;
 }
 

@@ -9,13 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::Cluster;
 use super::diagnose::{self, Diagnosis};
+use super::logs;
 use super::objects::{Kind, Manifest, Plan};
 use super::options::Options;
 use super::seen::{AGENT, CLONE, Seen, State};
 use super::steps::Steps;
 use super::trouble::Trouble;
+use super::undo::Undo;
 use super::view::Key;
-use super::{logs, stop};
 use crate::error::{Error, Result, refused};
 use crate::model::ProjectId;
 
@@ -38,6 +39,16 @@ pub struct Start<'a> {
     made: Vec<Key>,
     /// The cluster did not answer, so it will hardly answer when this run is taken back.
     away: Option<Trouble>,
+    /// What is still to be taken back.
+    pub left: Left,
+}
+
+/// What a run that failed leaves to be done.
+pub enum Left {
+    Nothing,
+    /// Perhaps what the owner's projects share.
+    Shared(Undo),
+    All(Undo),
 }
 
 impl<'a> Start<'a> {
@@ -48,7 +59,7 @@ impl<'a> Start<'a> {
         plan: &'a Plan,
         steps: &'a Steps,
     ) -> Self {
-        Self { cluster, options, project, name, plan, steps, made: Vec::new(), away: None }
+        Self { cluster, options, project, name, plan, steps, made: Vec::new(), away: None, left: Left::Nothing }
     }
 
     /// Makes everything, with no pod.
@@ -172,7 +183,8 @@ impl<'a> Start<'a> {
         let results = futures_util::future::join_all(missing.iter().map(|m| self.cluster.apply(m))).await;
         for (manifest, result) in missing.iter().zip(&results) {
             let key = Key::of(manifest);
-            if result.is_ok() && new.contains(&key) {
+            // One whose answer was lost may have been made.
+            if new.contains(&key) && result.as_ref().err().is_none_or(Trouble::passes) {
                 self.made.push(key);
             }
         }
@@ -252,23 +264,25 @@ impl<'a> Start<'a> {
     }
 
     /// Undoes this run: the cluster is as it was before.
-    async fn taken_back(&self, error: Error, started: bool) -> Error {
+    async fn taken_back(&mut self, error: Error, started: bool) -> Error {
         self.steps.running("undo", "Taking back what was begun".to_owned()).await;
+        let undo = self.undo(started);
         let undone = match self.away.clone() {
-            None => self.undo(started).await,
-            Some(trouble) => timeout(UNDO, self.undo(started)).await.unwrap_or(Err(trouble)),
+            None => undo.run().await,
+            Some(trouble) => timeout(UNDO, undo.run()).await.unwrap_or(Err(trouble)),
         };
         match undone {
             Ok(()) => {
                 self.steps.done("undo", "What was begun is taken back".to_owned()).await;
+                self.left = Left::Shared(undo);
                 error
             }
             Err(trouble) => {
-                self.steps.failed("undo", "Not everything could be taken back").await;
+                self.steps.failed("undo", "Not everything could be taken back yet").await;
+                self.left = Left::All(undo);
                 let sentence = format!(
-                    "{error} What was begun could not all be taken back ({}): `/project deactivate {}` does it once the cluster answers.",
+                    "{error} What was begun could not all be taken back yet ({}); Gaggle does it as soon as the cluster answers.",
                     trouble.short(),
-                    self.name
                 );
                 match error {
                     Error::Refused(_) => Error::Refused(sentence),
@@ -278,28 +292,20 @@ impl<'a> Start<'a> {
         }
     }
 
-    async fn undo(&self, started: bool) -> Result<(), Trouble> {
+    /// How to take back what this run made.
+    fn undo(&self, started: bool) -> Undo {
         let deployment = Key::of(&self.plan.deployment);
-        if started && !self.made.contains(&deployment) {
-            self.cluster.scale_to_zero(&self.plan.namespace, &deployment.name).await?;
+        let is_shared = |key: &Key| self.plan.shared.iter().any(|manifest| Key::of(manifest) == *key);
+        Undo {
+            cluster: self.cluster.clone(),
+            options: self.options.clone(),
+            project: self.project.clone(),
+            namespace: self.plan.namespace.clone(),
+            scaled: (started && !self.made.contains(&deployment)).then_some(deployment.name),
+            objects: self.made.iter().rev().filter(|key| !is_shared(key)).cloned().collect(),
+            shared: self.made.iter().any(is_shared),
+            started,
         }
-        // What others of the same owner share is taken back by the caller, who can tell whether they use it.
-        for key in self.made.iter().rev().filter(|key| !self.is_shared(key)) {
-            self.cluster.delete(key).await?;
-        }
-        if started {
-            stop::pods_gone(self.cluster, self.options, self.project).await?;
-        }
-        Ok(())
-    }
-
-    fn is_shared(&self, key: &Key) -> bool {
-        self.plan.shared.iter().any(|manifest| Key::of(manifest) == *key)
-    }
-
-    /// Whether this run made something that all projects of the owner share.
-    pub fn made_shared(&self) -> bool {
-        self.made.iter().any(|key| self.is_shared(key))
     }
 }
 
