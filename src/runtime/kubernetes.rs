@@ -210,7 +210,7 @@ impl KubernetesRuntime {
         match std::mem::replace(&mut start.left, Left::Nothing) {
             Left::Nothing => {}
             Left::Shared(undo) => undo.leave(&gate).await,
-            Left::All(undo) => undo.later(gate, self.runs.clone(), run),
+            Left::All(undo) => undo.later(gate, run),
         }
         result
     }

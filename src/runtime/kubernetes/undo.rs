@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::RwLock;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::api::Cluster;
 use super::options::Options;
@@ -19,20 +20,19 @@ use crate::model::ProjectId;
 /// Pauses between two tries: the first and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
-/// Counts the runs of each project.
-#[derive(Clone, Default)]
-pub struct Runs(Arc<Mutex<HashMap<ProjectId, u64>>>);
+/// The last run of each project.
+#[derive(Default)]
+pub struct Runs(Mutex<HashMap<ProjectId, CancellationToken>>);
 
 impl Runs {
-    pub fn begin(&self, project: &ProjectId) -> u64 {
+    /// A new run begins, and what the one before still does ends. What is returned is cancelled by the next one.
+    pub fn begin(&self, project: &ProjectId) -> CancellationToken {
+        let run = CancellationToken::new();
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let run = runs.entry(project.clone()).or_default();
-        *run += 1;
-        *run
-    }
-
-    fn is_last(&self, project: &ProjectId, run: u64) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(project) == Some(&run)
+        if let Some(before) = runs.insert(project.clone(), run.clone()) {
+            before.cancel();
+        }
+        run
     }
 }
 
@@ -78,23 +78,26 @@ impl Undo {
     }
 
     /// Tries until it succeeds or another run of the project begins.
-    pub fn later(self, gate: Arc<RwLock<()>>, runs: Runs, run: u64) {
+    pub fn later(self, gate: Arc<RwLock<()>>, run: CancellationToken) {
         tokio::spawn(async move {
-            let mut pause = PAUSE.0;
-            loop {
-                sleep(pause).await;
-                if !runs.is_last(&self.project, run) {
-                    return;
-                }
-                match self.run().await {
-                    Ok(()) => {
-                        self.leave(&gate).await;
-                        tracing::info!(project = %self.project, "what a failed run had begun is taken back now");
-                        return;
+            let tries = async {
+                let mut pause = PAUSE.0;
+                loop {
+                    sleep(pause).await;
+                    match self.run().await {
+                        Ok(()) => break,
+                        Err(trouble) => tracing::debug!(project = %self.project, why = trouble.short(), "not taken back yet"),
                     }
-                    Err(trouble) => tracing::debug!(project = %self.project, why = trouble.short(), "not taken back yet"),
+                    pause = (pause * 2).min(PAUSE.1);
                 }
-                pause = (pause * 2).min(PAUSE.1);
+            };
+            tokio::select! {
+                biased;
+                () = run.cancelled() => {}
+                () = tries => {
+                    self.leave(&gate).await;
+                    tracing::info!(project = %self.project, "what a failed run had begun is taken back now");
+                }
             }
         });
     }
