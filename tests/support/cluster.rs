@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
@@ -43,8 +43,6 @@ struct Shared {
     pretend: bool,
     /// Where pods of the real node find servers of this machine.
     host: Option<String>,
-    /// What port-forwards to pretend pods lead to.
-    _agent: Option<Child>,
 }
 
 static SHARED: OnceCell<Option<Shared>> = OnceCell::const_new();
@@ -70,8 +68,8 @@ async fn shared() -> Option<&'static Shared> {
 
 async fn start() -> Option<Shared> {
     let given = std::env::var_os("GAGGLE_TEST_KUBECONFIG").map(PathBuf::from);
-    let (kubeconfig, agent) = match given {
-        Some(path) => (path, None),
+    let kubeconfig = match given {
+        Some(path) => path,
         None => match std::env::var_os("KUBEBUILDER_ASSETS") {
             Some(_) => up().await,
             None => {
@@ -96,11 +94,11 @@ async fn start() -> Option<Shared> {
         );
     }
     let host = std::fs::read_to_string(kubeconfig.with_file_name("host-address")).ok().map(|h| h.trim().to_owned());
-    Some(Shared { kubeconfig, real, pretend, host, _agent: agent })
+    Some(Shared { kubeconfig, real, pretend, host })
 }
 
 /// Starts a control plane that ends with this process.
-async fn up() -> (PathBuf, Option<Child>) {
+async fn up() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane");
     let dir = std::env::temp_dir().join(format!("gaggle-cluster-{}", std::process::id()));
     let port = super::goose::free_port();
@@ -119,11 +117,19 @@ async fn up() -> (PathBuf, Option<Child>) {
     let output = command.stdin(Stdio::null()).output().await.expect("tests/control-plane/up runs");
     assert!(output.status.success(), "the control plane does not start: {}", String::from_utf8_lossy(&output.stderr));
     let kubeconfig = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let mut agent = Command::from(Tester::command());
-    agent.args(["demo-agent", "--listen", &format!("127.0.0.1:{port}")]).env("GOOSE_PATH_ROOT", dir.join("agent"));
-    let agent =
-        agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().expect("an agent");
-    (kubeconfig, Some(agent))
+    pretend_agent(port, dir.join("agent"));
+    kubeconfig
+}
+
+/// What port-forwards to pretend pods lead to. Ends with this process, so it is a thread and no program.
+fn pretend_agent(port: u16, state: PathBuf) {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
+            let _ = gaggle::agent::demo::serve(listener, gaggle::agent::demo::Options::new(state)).await;
+        });
+    });
 }
 
 async fn client(kubeconfig: &Path) -> kube::Client {
