@@ -2,6 +2,7 @@
 
 pub mod console;
 mod live;
+pub mod slack;
 
 use async_trait::async_trait;
 

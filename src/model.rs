@@ -16,7 +16,7 @@ pub use form::{Field, Form, Values};
 pub use id::{ApprovalId, ConversationId, FormId, ProjectId, SessionId, TurnId};
 pub use person::{Actor, Origin, PersonId};
 pub use project::{Project, Settings, Status};
-pub use reply::{File, Notice, Progress, Reply, StepState};
+pub use reply::{Action, Card, File, Notice, Progress, Reply, StepState, Style};
 pub use session::{Session, Thread};
 pub use turn::{Message, PromptRef, ToolLine, ToolState, Turn, TurnState, Usage};
 

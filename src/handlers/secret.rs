@@ -14,8 +14,7 @@ use crate::store::Scope;
 const MAX: usize = 64 * 1024;
 
 pub fn value_form(key: &str, whose: &str) -> Form {
-    let field =
-        Field { name: "value".into(), label: format!("Value of {key}"), secret: true, required: true, options: Vec::new() };
+    let field = Field { secret: true, ..Field::new("value", format!("Value of {key}")) };
     Form { id: FormId(String::new()), title: format!("Set the secret `{key}` for {whose}."), confirm: false, fields: vec![field] }
 }
 

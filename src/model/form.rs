@@ -15,6 +15,35 @@ pub struct Field {
     pub required: bool,
     /// The values to choose from; empty: free text.
     pub options: Vec<String>,
+    /// One line about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// What stands in it at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Room for several lines.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub long: bool,
+    /// Yes or no: its value is `true` or `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub switch: bool,
+}
+
+impl Field {
+    /// A line of text that has to be filled in.
+    pub fn new(name: impl Into<String>, label: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            label: label.into(),
+            secret: false,
+            required: true,
+            options: Vec::new(),
+            hint: None,
+            value: None,
+            long: false,
+            switch: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,60 @@ pub struct Reply {
     /// The facts behind the text; the same keys everywhere.
     pub data: Map<String, Value>,
     pub files: Vec<File>,
+    /// Only for who asked, where a surface can tell people apart.
+    pub private: bool,
+    /// The same facts for surfaces that have cards: then in place of the text.
+    pub cards: Vec<Card>,
+    /// What may be done next, where a surface has buttons.
+    pub actions: Vec<Action>,
+}
+
+/// One thing among others, with what can be done with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Card {
+    /// Plain text.
+    pub title: String,
+    /// Markdown.
+    pub text: String,
+    pub actions: Vec<Action>,
+}
+
+/// A button: the same as typing its command, by whoever presses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    pub label: String,
+    pub command: String,
+    pub style: Style,
+    /// Asked before it is done.
+    pub question: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Style {
+    #[default]
+    Plain,
+    Primary,
+    Danger,
+}
+
+impl Action {
+    pub fn new(label: &str, command: impl Into<String>) -> Self {
+        Self { label: label.to_owned(), command: command.into(), style: Style::Plain, question: None }
+    }
+
+    #[must_use]
+    pub fn primary(mut self) -> Self {
+        self.style = Style::Primary;
+        self
+    }
+
+    /// Destroys something, so it asks first.
+    #[must_use]
+    pub fn danger(mut self, question: impl Into<String>) -> Self {
+        self.style = Style::Danger;
+        self.question = Some(question.into());
+        self
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +83,15 @@ pub struct File {
 
 impl Reply {
     pub fn ok(text: impl Into<String>) -> Self {
-        Self { notice: Notice::Ok, text: text.into(), data: Map::new(), files: Vec::new() }
+        Self {
+            notice: Notice::Ok,
+            text: text.into(),
+            data: Map::new(),
+            files: Vec::new(),
+            private: false,
+            cards: Vec::new(),
+            actions: Vec::new(),
+        }
     }
 
     pub fn refused(text: impl Into<String>) -> Self {
@@ -44,6 +106,18 @@ impl Reply {
     #[must_use]
     pub fn with(mut self, key: &str, value: impl serde::Serialize) -> Self {
         self.data.insert(key.to_owned(), serde_json::to_value(value).unwrap_or(Value::Null));
+        self
+    }
+
+    #[must_use]
+    pub fn action(mut self, action: Action) -> Self {
+        self.actions.push(action);
+        self
+    }
+
+    #[must_use]
+    pub fn card(mut self, card: Card) -> Self {
+        self.cards.push(card);
         self
     }
 

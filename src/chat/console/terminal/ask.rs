@@ -246,11 +246,9 @@ mod tests {
     #[test]
     fn a_secret_is_never_drawn() {
         let field = |name: &str, secret, options: &[&str]| Field {
-            name: name.into(),
-            label: name.into(),
             secret,
-            required: true,
             options: options.iter().map(|o| (*o).to_owned()).collect(),
+            ..Field::new(name, name)
         };
         let mut form = Form::new(
             None,

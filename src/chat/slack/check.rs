@@ -1,0 +1,1 @@
+//! What can be tried of a configuration before anybody relies on it.

@@ -1,0 +1,1 @@
+//! The HTTP door: signed requests, checked before anything of them is believed.

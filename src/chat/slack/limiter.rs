@@ -1,0 +1,1 @@
+//! Who may write when: Slack's rates, shared fairly, last words first.

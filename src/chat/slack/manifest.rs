@@ -1,0 +1,1 @@
+//! The app's manifest: what Slack has to know of it.

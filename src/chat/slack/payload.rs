@@ -1,0 +1,1 @@
+//! What Slack sends, as far as it matters here.

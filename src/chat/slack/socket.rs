@@ -1,0 +1,1 @@
+//! Socket Mode: two connections at least, each acknowledged before any work.

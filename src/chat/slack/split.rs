@@ -1,0 +1,1 @@
+//! Long texts in pieces that each stand for themselves.
