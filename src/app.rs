@@ -251,7 +251,7 @@ impl Taker for Entrance {
             Handed::Fill(form, values) => Input::Form { form, values },
             Handed::Cancel(form) => Input::CancelForm { form },
         };
-        let ticket = self.0.submit(Inbound { origin, input }).await;
+        let ticket = self.0.submit(Inbound { origin, input, source: None }).await;
         (ticket.turn, ticket.ended().boxed())
     }
 

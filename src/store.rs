@@ -6,6 +6,7 @@ mod approvals;
 mod audit;
 mod backup;
 mod cipher;
+mod inbox;
 mod open;
 mod people;
 mod projects;
@@ -23,6 +24,7 @@ use redb::{Database, ReadTransaction};
 pub use audit::AuditEntry;
 pub use backup::{offline as backup_offline, restore};
 pub use cipher::{Cipher, KeySource};
+pub use inbox::{Kept, Receipt};
 pub use open::{DATABASE, OpenError, SCHEMA};
 pub use secrets::Scope;
 pub use sessions::{Place, SessionSummary};
@@ -40,6 +42,7 @@ struct Inner {
     writer: Writer,
     cipher: Cipher,
     dir: PathBuf,
+    known: people::Known,
 }
 
 impl Store {
@@ -48,7 +51,7 @@ impl Store {
         let db = Arc::new(open::database(dir)?);
         let cipher = Cipher::load(dir, secret_key)?;
         let writer = Writer::start(db.clone()).map_err(|e| OpenError::new(dir, e.to_string(), "look at the system's log"))?;
-        Ok(Self(Arc::new(Inner { db, writer, cipher, dir: dir.to_owned() })))
+        Ok(Self(Arc::new(Inner { db, writer, cipher, dir: dir.to_owned(), known: people::Known::default() })))
     }
 
     pub fn cipher(&self) -> &Cipher {
