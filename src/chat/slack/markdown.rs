@@ -14,6 +14,7 @@ pub use fence::Fence;
 pub use stream::streamed;
 
 use super::text::{UNSEEN, escape};
+use crate::model::words;
 use inline::Inline;
 
 fn parser(md: &str) -> impl Iterator<Item = Event<'_>> {
@@ -47,6 +48,19 @@ pub fn mrkdwn(md: &str) -> String {
     }
     writer.flush();
     writer.out
+}
+
+/// What is left of Markdown where there is no formatting, on one line.
+pub fn plain(md: &str) -> String {
+    let mut out = String::new();
+    for event in parser(md) {
+        match event {
+            Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => out.push_str(&text),
+            Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::Heading(_)) => out.push(' '),
+            _ => {}
+        }
+    }
+    words(&out)
 }
 
 /// The columns of a text that is one table and nothing else.
