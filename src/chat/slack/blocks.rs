@@ -63,7 +63,10 @@ pub fn reply(reply: &Reply, names: Names<'_>) -> Shown {
         let parts = pieces(&text, MESSAGE - 16);
         if parts.len() > MESSAGES {
             let size = text.chars().count();
-            drafts.text(mark, &format!("The answer has {size} characters, too many for messages, so it is the attached file `answer.md`."));
+            drafts.text(
+                mark,
+                &format!("The answer has {size} characters, too many for messages, so it is the attached file `answer.md`."),
+            );
             shown.files.push(File { name: "answer.md".into(), bytes: text.as_bytes().to_vec() });
         }
         for (at, part) in parts.iter().take(if shown.files.is_empty() { MESSAGES } else { 0 }).enumerate() {
@@ -109,7 +112,10 @@ impl Drafts {
             self.rich = true;
             // The buttons stay with what they are about.
             let size = block.to_string().len() + actions.iter().map(|a| a.command.len() + 250).sum::<usize>();
-            if self.text.len() + text.len() + 2 > MESSAGE || self.blocks.len() + 2 + actions.len() / 25 > BLOCKS || self.bytes + size > BLOCK_BYTES {
+            if self.text.len() + text.len() + 2 > MESSAGE
+                || self.blocks.len() + 2 + actions.len() / 25 > BLOCKS
+                || self.bytes + size > BLOCK_BYTES
+            {
                 self.end();
             }
             self.rich = true;

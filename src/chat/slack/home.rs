@@ -43,7 +43,10 @@ mod tests {
         let card = |n: usize| Card {
             title: format!("shop{n}"),
             text: "**active**, last used by U123ABC".into(),
-            actions: vec![Action::new("Ask", format!("/ask shop{n}")), Action::new("Delete", format!("/project delete shop{n}")).danger("Delete it?")],
+            actions: vec![
+                Action::new("Ask", format!("/ask shop{n}")),
+                Action::new("Delete", format!("/project delete shop{n}")).danger("Delete it?"),
+            ],
         };
         let names = |id: &str| (id == "U123ABC").then(|| "ann".to_owned());
         let one = view(&[card(1)], &names);

@@ -5,8 +5,8 @@
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::blocks::parts::{label, plain_text, section};
 use super::blocks::SECTION;
+use super::blocks::parts::{label, plain_text, section};
 use super::markdown::{mrkdwn, plain};
 use super::split::pieces;
 use crate::model::{Field, Form, Values};
@@ -72,7 +72,8 @@ fn element(field: &Field) -> (Value, Option<String>) {
         return (element, None);
     }
     let choice = |value: &String| json!({ "text": plain_text(&label(value, 75)), "value": value });
-    let selectable = field.options.len() <= OPTIONS && field.options.iter().all(|o| !o.trim().is_empty() && o.chars().count() <= 150);
+    let selectable =
+        field.options.len() <= OPTIONS && field.options.iter().all(|o| !o.trim().is_empty() && o.chars().count() <= 150);
     if !field.options.is_empty() && selectable && !field.secret {
         let options: Vec<Value> = field.options.iter().map(choice).collect();
         let mut element = json!({ "type": "static_select", "action_id": ACTION, "options": options });
@@ -95,7 +96,9 @@ fn element(field: &Field) -> (Value, Option<String>) {
     }
     let said = match (field.options.get(..3), too_long) {
         (Some(some), _) => Some(format!("One of {}, such as {}.", field.options.len(), some.join(", "))),
-        (None, true) => Some(format!("What stands there now is longer than the {INPUT} characters of a field, so it is not shown.")),
+        (None, true) => {
+            Some(format!("What stands there now is longer than the {INPUT} characters of a field, so it is not shown."))
+        }
         (None, false) => None,
     };
     (element, said)
@@ -144,7 +147,12 @@ mod tests {
     fn every_kind_of_field() {
         let fields = vec![
             Field { hint: Some("Lower-case letters, `a` to `z`".into()), ..Field::new("name", "Name") },
-            Field { options: vec!["approve".into(), "auto".into()], value: Some("auto".into()), required: false, ..Field::new("mode", "Mode") },
+            Field {
+                options: vec!["approve".into(), "auto".into()],
+                value: Some("auto".into()),
+                required: false,
+                ..Field::new("mode", "Mode")
+            },
             Field { options: (0..200).map(|n| format!("p{n}")).collect(), ..Field::new("project", "Project") },
             Field { switch: true, value: Some("true".into()), ..Field::new("yes", "Keep its files") },
             Field { secret: true, value: Some("hunter2".into()), ..Field::new("value", "Value") },
@@ -153,7 +161,7 @@ mod tests {
         let view = view(&form(fields), "{}");
         limits::view(&view);
         assert!(!view.to_string().contains("hunter2"));
-        insta::assert_json_snapshot!(view["blocks"][5], @"");
+        insta::assert_json_snapshot!(view["blocks"][5]);
         assert_eq!(view["title"]["text"], "Set the secret…");
         assert_eq!(view["blocks"][0]["text"]["text"], "Set the secret `OPENAI_API_KEY` for `shop`.");
         assert_eq!(view["blocks"][2]["element"]["initial_option"]["value"], "auto");
@@ -186,6 +194,9 @@ mod tests {
         assert_eq!(shown, [("mode", "auto"), ("name", " shop "), ("no", "false"), ("yes", "true")]);
         assert!(!format!("{found:?}").contains("shop"));
         assert!(values(&Value::Null).0.is_empty());
-        assert_eq!(errors([("name", "`x` is taken")]), json!({ "response_action": "errors", "errors": { "name": "x is taken" } }));
+        assert_eq!(
+            errors([("name", "`x` is taken")]),
+            json!({ "response_action": "errors", "errors": { "name": "x is taken" } })
+        );
     }
 }

@@ -57,7 +57,9 @@ fn plain(text: &str, links: Links, bot: &str) -> (String, bool) {
             rest = after;
             continue;
         }
-        let inside = rest.strip_prefix('<').and_then(|r| r.find(['>', '<', '\n']).filter(|end| r.as_bytes()[*end] == b'>').map(|end| &r[..end]));
+        let inside = rest
+            .strip_prefix('<')
+            .and_then(|r| r.find(['>', '<', '\n']).filter(|end| r.as_bytes()[*end] == b'>').map(|end| &r[..end]));
         match inside.and_then(|inside| Some((inside, reference(inside, links)?))) {
             Some((inside, shown)) => {
                 mentioned |= !bot.is_empty() && inside.strip_prefix('@').is_some_and(|id| id.split('|').next() == Some(bot));
@@ -122,7 +124,8 @@ fn reference(inside: &str, links: Links) -> Option<String> {
         return Some(unescape(label.unwrap_or(number)));
     }
     let (scheme, _) = what.split_once(':')?;
-    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
     if !is_scheme {
         return None;
     }
@@ -222,7 +225,10 @@ mod tests {
         for (slack, want) in [
             ("project share demo <@U123ABC|ann>", "project share demo @U123ABC"),
             ("ask shop look at <http://README.md|README.md>", "ask shop look at README.md"),
-            ("project create shop --repo <https://github.com/acme/shop>", "project create shop --repo https://github.com/acme/shop"),
+            (
+                "project create shop --repo <https://github.com/acme/shop>",
+                "project create shop --repo https://github.com/acme/shop",
+            ),
             ("--repo <https://github.com/acme/shop|github.com/acme/shop>", "--repo https://github.com/acme/shop"),
             ("--repo <mailto:git@github.com|git@github.com>:acme/shop.git", "--repo git@github.com:acme/shop.git"),
             ("use <#C1|general> and <#C2> and <#C3|>", "use #general and #C2 and #C3"),
@@ -253,7 +259,10 @@ mod tests {
 
     #[test]
     fn nobody_is_called() {
-        assert_eq!(quiet("<!here> @everyone <@U1> <!subteam^S1> @Channel"), "<!her\u{200b}e> @everyon\u{200b}e <@\u{200b}U1> <!subteam\u{200b}^S1> @Channe\u{200b}l");
+        assert_eq!(
+            quiet("<!here> @everyone <@U1> <!subteam^S1> @Channel"),
+            "<!her\u{200b}e> @everyon\u{200b}e <@\u{200b}U1> <!subteam\u{200b}^S1> @Channe\u{200b}l"
+        );
         assert_eq!(quiet("ann@example.com <b> @ann <!-- x -->"), "ann@example.com <b> @ann <!-- x -->");
     }
 

@@ -20,7 +20,9 @@ pub fn approval(approval: &Approval, names: Names<'_>) -> Shown {
     if sections.iter().map(String::len).sum::<usize>() > MESSAGE - 300 {
         // It has to be one message, since its buttons are about all of it.
         sections = pieces(&head, SECTION - 16).iter().take(1).map(|part| mrkdwn(part)).collect();
-        sections.push(format!("It is too long for a message: all of it is in the attached file `{id}.txt`. Read it before you allow it."));
+        sections.push(format!(
+            "It is too long for a message: all of it is in the attached file `{id}.txt`. Read it before you allow it."
+        ));
         shown.files.push(File { name: format!("{id}.txt"), bytes: format!("{head}\n\n{arguments}\n").into_bytes() });
     }
     let mut blocks: Vec<Value> = sections.iter().map(|text| section(text)).collect();
@@ -46,7 +48,9 @@ pub fn approval(approval: &Approval, names: Names<'_>) -> Shown {
 fn arguments(arguments: &Value) -> String {
     let mut rest = arguments.clone();
     let mut out = String::new();
-    if let Some(command) = rest.as_object_mut().filter(|map| map.get("command").is_some_and(Value::is_string)).and_then(|map| map.remove("command")) {
+    if let Some(command) =
+        rest.as_object_mut().filter(|map| map.get("command").is_some_and(Value::is_string)).and_then(|map| map.remove("command"))
+    {
         out.push_str(&fenced(command.as_str().unwrap_or_default()));
     }
     let empty = rest.is_null() || rest.as_object().is_some_and(serde_json::Map::is_empty);

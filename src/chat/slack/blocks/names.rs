@@ -30,7 +30,8 @@ pub fn named<'a>(md: &'a str, names: Names<'_>) -> Cow<'a, str> {
     let mut from = 0;
     for found in id.find_iter(md) {
         let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/');
-        let apart = !md[..found.start()].ends_with(|c: char| part(c) || c == ':' || c == '@') && !md[found.end()..].starts_with(part);
+        let apart =
+            !md[..found.start()].ends_with(|c: char| part(c) || c == ':' || c == '@') && !md[found.end()..].starts_with(part);
         let in_code = code.iter().any(|range| range.contains(&found.start()));
         let bare = found.as_str().trim_start_matches("slack:").trim_start_matches('@');
         let Some(name) = Some(bare).filter(|_| apart && !in_code).and_then(names) else { continue };

@@ -238,9 +238,9 @@ fn opens(line: &str, at: usize) -> bool {
 
 /// Where the last sign stands that can end a formatting.
 fn last_closing(part: &str, sign: char) -> Option<usize> {
-    part.rmatch_indices(sign).map(|(at, _)| at).find(|at| {
-        part[..*at].ends_with(|c: char| !c.is_whitespace()) && !part[at + 1..].starts_with(char::is_alphanumeric)
-    })
+    part.rmatch_indices(sign)
+        .map(|(at, _)| at)
+        .find(|at| part[..*at].ends_with(|c: char| !c.is_whitespace()) && !part[at + 1..].starts_with(char::is_alphanumeric))
 }
 
 /// An address between `<` and `>`.
@@ -259,7 +259,8 @@ fn address(text: &str) -> Option<(&str, &str, &str)> {
         if text[..at].ends_with(char::is_alphanumeric) {
             continue;
         }
-        let end = rest.find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '`')).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '`')).unwrap_or(rest.len());
         let mut url = &rest[..end];
         while let Some(c) = url.chars().next_back() {
             let open = c == ')' && url.matches('(').count() >= url.matches(')').count();

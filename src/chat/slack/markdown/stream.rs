@@ -81,7 +81,8 @@ impl Run {
     fn show(&self, md: &str, out: &mut String) {
         let source = &md[self.from..];
         // A last line of the text has no end yet, so nothing has looked at it as a rule.
-        let is_table = self.table || source.split_once('\n').is_some_and(|(head, rule)| self.lines == 2 && table::begins(head, rule));
+        let is_table =
+            self.table || source.split_once('\n').is_some_and(|(head, rule)| self.lines == 2 && table::begins(head, rule));
         match is_table.then(|| single_table(source)).flatten() {
             Some(columns) => {
                 out.push_str("```\n");

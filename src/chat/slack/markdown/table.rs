@@ -6,8 +6,9 @@ use unicode_width::UnicodeWidthStr as _;
 /// The rows, the first one being the head. Short rows are filled up.
 pub fn aligned(rows: &[Vec<String>], alignments: &[Alignment]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> =
-        (0..columns).map(|c| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.width()).max().unwrap_or(0).max(1)).collect();
+    let widths: Vec<usize> = (0..columns)
+        .map(|c| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.width()).max().unwrap_or(0).max(1))
+        .collect();
     let mut out = String::new();
     for (at, row) in rows.iter().enumerate() {
         let mut line = String::new();

@@ -10,13 +10,13 @@ fn what_agents_write() {
 1. one\n2. two\n   - nested **bold**\n     - deeper\n   - [x] done\n   - [ ] open\n3. three\n\n\
 > quoted *text*\n> and more\n>\n> second\n\n---\n\n```rust\nlet a: Vec<&str> = vec![\"*x*\"];\n```\n\n\
 | File | Lines |\n|:-----|------:|\n| `src/main.rs` | 12 |\n| größe.rs | 1 024 |\n\n![shot](https://x.org/s.png) and [local](src/main.rs) <https://x.org> ann@x.org";
-    insta::assert_snapshot!(mrkdwn(md), @r"");
+    insta::assert_snapshot!(mrkdwn(md));
 }
 
 #[test]
 fn nobody_is_called_and_nothing_is_linked_by_the_way() {
     let md = "<!here> <!channel> <@U123ABC> @everyone <https://x.org|trap> `<!here>` [<!here>](https://x.org)\n\n```\n<!here>\n```\n\n    <!channel>\n\n<div><!here></div>";
-    insta::assert_snapshot!(mrkdwn(md), @r"");
+    insta::assert_snapshot!(mrkdwn(md));
 }
 
 #[test]
@@ -62,9 +62,30 @@ fn a_stream_shows_tables_when_they_are_whole() {
 fn pieces() -> impl Strategy<Value = String> {
     proptest::collection::vec(
         prop_oneof![
-            Just("| a | b |\n"), Just("|---|---|\n"), Just("|"), Just("\n"), Just("```"), Just("```rust\n"), Just("\n```\n"), Just("  "),
-            Just("word "), Just("é*_~`"), Just("<!here>"), Just("@channel"), Just("- x\n"), Just("> q\n"), Just("~~~\n"), Just("\\|"),
-            Just("\t"), Just("\r\n"), Just("-"), Just("[l](https://x.org)"), Just("**b**"), Just("1. n\n"), Just("    c\n"), Just("<"),
+            Just("| a | b |\n"),
+            Just("|---|---|\n"),
+            Just("|"),
+            Just("\n"),
+            Just("```"),
+            Just("```rust\n"),
+            Just("\n```\n"),
+            Just("  "),
+            Just("word "),
+            Just("é*_~`"),
+            Just("<!here>"),
+            Just("@channel"),
+            Just("- x\n"),
+            Just("> q\n"),
+            Just("~~~\n"),
+            Just("\\|"),
+            Just("\t"),
+            Just("\r\n"),
+            Just("-"),
+            Just("[l](https://x.org)"),
+            Just("**b**"),
+            Just("1. n\n"),
+            Just("    c\n"),
+            Just("<"),
         ],
         0..24,
     )
@@ -85,7 +106,8 @@ proptest! {
     #[test]
     fn what_is_no_table_and_calls_nobody_stays(md in "[a-z#*_`~>!\\[\\]()é \n0-9.-]{0,120}") {
         prop_assert_eq!(streamed(&md, true), md.as_str());
-        prop_assert_eq!(streamed(&md, false).trim_end_matches(' '), md.trim_end_matches(' '));
+        let open = streamed(&md, false);
+        prop_assert_eq!(open.trim_end_matches(' '), md.trim_end_matches(' '));
     }
 
     #[test]

@@ -10,7 +10,7 @@ fn code_is_closed_and_opened_anew() {
     let md = "Look at this:\n\n```rust\nfn one() {}\nfn two() {}\n\nfn three() {}\n```\n\nand so on";
     assert_eq!(
         pieces(md, 80),
-        ["Look at this:\n\n```rust\nfn one() {}\n```", "```rust\nfn two() {}\n\nfn three() {}\n```", "and so on"]
+        ["Look at this:\n\n```rust\nfn one() {}\n```", "```rust\nfn two() {}\n\nfn three() {}\n```\n\nand so on"]
     );
 }
 
