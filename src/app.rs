@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Patience, demo};
 use crate::chat::console::{self, Console, Door, Handed, Line, Mode, Output, Setup, Taker};
-use crate::cli::{Cli, Command, Dev, DevAgent, Serve};
+use crate::chat::slack::manifest;
+use crate::cli::{Cli, Command, Dev, DevAgent, Manifest, Serve};
 use crate::config::{AgentName, Config, Fault, RuntimeKind};
 use crate::control::{self, Control};
 use crate::engine::{Engine, Inbound, Input};
@@ -44,6 +45,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Dev(dev) => run_dev(dev).await,
         Command::Serve(serve) => run_serve(serve).await,
         Command::Check { config } => run_check(&config).await,
+        Command::Manifest(Manifest::Slack { config }) => Ok(print_manifest(config.as_deref())),
         Command::DemoAgent { listen } => run_demo(listen).await,
         Command::Backup { file, data } => run_backup(&file, &data).await,
         Command::Restore { file, data } => run_restore(file, data).await,
@@ -313,6 +315,17 @@ fn program(config: &Config) -> anyhow::Result<(Program, String)> {
 
 fn on_path(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
+
+fn print_manifest(file: Option<&Path>) -> ExitCode {
+    let wanted = manifest::Wanted::default();
+    if let Some(file) = file
+        && let Err(faults) = Config::load(Some(file), environment())
+    {
+        return report(&faults);
+    }
+    say(manifest::yaml(&manifest::manifest(&wanted)).trim_end());
+    ExitCode::SUCCESS
 }
 
 async fn run_check(file: &Path) -> anyhow::Result<ExitCode> {

@@ -25,6 +25,9 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Print what a platform has to know about the app, to be pasted there
+    #[command(subcommand)]
+    Manifest(Manifest),
     /// The built-in demo agent: speaks ACP, has no model
     DemoAgent {
         /// Where it listens; without it, it speaks on standard input and output
@@ -46,6 +49,16 @@ pub enum Command {
         /// The new folder
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Manifest {
+    /// The app manifest for Slack, as YAML
+    Slack {
+        /// The configuration file; without it, for Socket Mode and the commands that are usual
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
 }
 

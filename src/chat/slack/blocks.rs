@@ -1,1 +1,188 @@
-//! Replies as Slack's messages.
+//! Replies and turns as Slack's messages.
+//!
+//! Invariant: nothing that people asked to see is cut. What does not fit into a message goes on in the next; what would take too many
+//! is given as a file. Only labels are shortened. Every message's `text` says all that its blocks say.
+
+mod approval;
+#[cfg(test)]
+pub mod limits;
+mod names;
+pub mod parts;
+mod turn;
+
+use serde_json::Value;
+
+pub use approval::approval;
+pub use names::named;
+pub use turn::{progress, stop_button, tool_line, turn_footer, working};
+
+use super::markdown::mrkdwn;
+use super::split::pieces;
+use super::text::escape;
+use crate::model::{Action, Card, File, Notice, Reply, words};
+use parts::{Row, section};
+
+/// Slack changes no message whose text is longer.
+pub const MESSAGE: usize = 3_900;
+/// A section holds 3 000 characters.
+pub const SECTION: usize = 2_900;
+const BLOCKS: usize = 50;
+const BLOCK_BYTES: usize = 12_000;
+const MESSAGES: usize = 4;
+
+/// A name for an id such as `U123ABC`.
+pub type Names<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// `mrkdwn`.
+    pub text: String,
+    /// None: the text alone shows it.
+    pub blocks: Option<Value>,
+}
+
+/// What is posted, in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Shown {
+    pub messages: Vec<Message>,
+    /// What was too long for messages; besides the files that a reply has itself.
+    pub files: Vec<File>,
+}
+
+/// The answer to a command.
+pub fn reply(reply: &Reply, names: Names<'_>) -> Shown {
+    let mark = match reply.notice {
+        Notice::Ok => "",
+        Notice::Refused => ":warning: ",
+        Notice::Failed => ":x: ",
+    };
+    let mut shown = Shown::default();
+    let mut drafts = Drafts::default();
+    if reply.cards.is_empty() {
+        let text = named(&reply.text, names);
+        let parts = pieces(&text, MESSAGE - 16);
+        if parts.len() > MESSAGES {
+            let size = text.chars().count();
+            drafts.text(
+                mark,
+                &format!("The answer has {size} characters, too many for messages, so it is the attached file `answer.md`."),
+            );
+            shown.files.push(File { name: "answer.md".into(), bytes: text.as_bytes().to_vec() });
+        }
+        for (at, part) in parts.iter().take(if shown.files.is_empty() { MESSAGES } else { 0 }).enumerate() {
+            drafts.text(if at == 0 { mark } else { "" }, part);
+        }
+    }
+    for card in &reply.cards {
+        drafts.card(card, names);
+    }
+    drafts.actions(&reply.actions);
+    shown.messages = drafts.finish();
+    shown
+}
+
+/// Messages as they fill up.
+#[derive(Default)]
+struct Drafts {
+    done: Vec<Message>,
+    text: String,
+    blocks: Vec<Value>,
+    bytes: usize,
+    /// Whether blocks show more than the text does.
+    rich: bool,
+    row: Row,
+}
+
+impl Drafts {
+    /// A message of its own.
+    fn text(&mut self, mark: &str, md: &str) {
+        self.end();
+        self.text = marked(mark, &mrkdwn(md));
+        for (at, part) in pieces(md, SECTION - 16).iter().enumerate() {
+            let text = marked(if at == 0 { mark } else { "" }, &mrkdwn(part));
+            self.push(section(&text));
+        }
+    }
+
+    fn card(&mut self, card: &Card, names: Names<'_>) {
+        let (blocks, text) = card_parts(card, names);
+        let last = blocks.len().saturating_sub(1);
+        for (at, (block, text)) in blocks.into_iter().zip(text).enumerate() {
+            let actions: &[Action] = if at == last { &card.actions } else { &[] };
+            self.rich = true;
+            // The buttons stay with what they are about.
+            let size = block.to_string().len() + actions.iter().map(|a| a.command.len() + 250).sum::<usize>();
+            if self.text.len() + text.len() + 2 > MESSAGE
+                || self.blocks.len() + 2 + actions.len() / 25 > BLOCKS
+                || self.bytes + size > BLOCK_BYTES
+            {
+                self.end();
+            }
+            self.rich = true;
+            if !self.text.is_empty() {
+                self.text.push_str("\n\n");
+            }
+            self.text.push_str(&text);
+            self.push(block);
+            self.actions(actions);
+        }
+    }
+
+    fn actions(&mut self, actions: &[Action]) {
+        for block in self.row.of(actions) {
+            let full = self.blocks.len() + 1 > BLOCKS || self.bytes + block.to_string().len() > BLOCK_BYTES;
+            if full {
+                self.end();
+            }
+            if self.text.is_empty() {
+                self.text = actions.iter().map(|a| escape(&a.label)).collect::<Vec<_>>().join(" · ");
+            }
+            self.rich = true;
+            self.push(block);
+        }
+    }
+
+    fn push(&mut self, block: Value) {
+        self.bytes += block.to_string().len();
+        self.blocks.push(block);
+    }
+
+    fn end(&mut self) {
+        let (text, blocks) = (std::mem::take(&mut self.text), std::mem::take(&mut self.blocks));
+        if !text.is_empty() {
+            self.done.push(Message { text, blocks: self.rich.then(|| Value::Array(blocks)) });
+        }
+        (self.bytes, self.rich, self.row) = (0, false, Row::default());
+    }
+
+    fn finish(mut self) -> Vec<Message> {
+        self.end();
+        self.done
+    }
+}
+
+/// A sign in front, which must not take a code's or a list's place at the beginning of the line.
+fn marked(mark: &str, text: &str) -> String {
+    let apart = !mark.is_empty() && ["```", "•", "&gt;", "> "].iter().any(|start| text.starts_with(start));
+    format!("{mark}{}{text}", if apart { "\n" } else { "" })
+}
+
+/// A card's sections, and the same as text.
+pub fn card_parts(card: &Card, names: Names<'_>) -> (Vec<Value>, Vec<String>) {
+    let title = format!("*{}*", escape(&words(&card.title)));
+    let text = named(&card.text, names);
+    let mut texts: Vec<String> = Vec::new();
+    // The title is at most as long as the room that is left for it.
+    let room = (SECTION - 16).saturating_sub(title.len()).max(SECTION / 2);
+    for (at, part) in pieces(&text, room).iter().enumerate() {
+        let shown = mrkdwn(part);
+        texts.push(if at == 0 { format!("{title}\n{shown}") } else { shown });
+    }
+    if texts.is_empty() {
+        texts.push(title);
+    }
+    (texts.iter().map(|text| section(text)).collect(), texts)
+}
+
+#[cfg(test)]
+mod tests;
