@@ -41,28 +41,76 @@ pub enum Happened {
     /// New, of any subtype but the next two.
     Message(Box<Message>),
     /// `message` is what it is now. Slack also says so when it adds a preview or a thread gets its first answer.
-    Changed { channel: String, channel_type: Option<String>, message: Box<Message>, before: Option<Box<Message>> },
-    Deleted { channel: String, deleted_ts: String, before: Option<Box<Message>> },
-    HomeOpened { user: String, channel: String, tab: String, view: Option<Box<super::View>> },
+    Changed {
+        channel: String,
+        channel_type: Option<String>,
+        message: Box<Message>,
+        before: Option<Box<Message>>,
+    },
+    Deleted {
+        channel: String,
+        deleted_ts: String,
+        before: Option<Box<Message>>,
+    },
+    HomeOpened {
+        user: String,
+        channel: String,
+        tab: String,
+        view: Option<Box<super::View>>,
+    },
     AssistantStarted(AssistantThread),
     AssistantContext(AssistantThread),
-    ChannelArchived { channel: String },
-    ChannelUnarchived { channel: String },
-    ChannelDeleted { channel: String },
+    ChannelArchived {
+        channel: String,
+    },
+    ChannelUnarchived {
+        channel: String,
+    },
+    ChannelDeleted {
+        channel: String,
+    },
     /// The bot is no longer in it.
-    ChannelLeft { channel: String },
-    ChannelRenamed { channel: String, name: String },
-    MemberJoined { user: String, channel: String, inviter: Option<String> },
-    MemberLeft { user: String, channel: String },
-    GroupMembers { group: String, added: Vec<String>, removed: Vec<String> },
+    ChannelLeft {
+        channel: String,
+    },
+    ChannelRenamed {
+        channel: String,
+        name: String,
+    },
+    MemberJoined {
+        user: String,
+        channel: String,
+        inviter: Option<String>,
+    },
+    MemberLeft {
+        user: String,
+        channel: String,
+    },
+    GroupMembers {
+        group: String,
+        added: Vec<String>,
+        removed: Vec<String>,
+    },
     /// `users: None`: they are not told.
-    GroupUpdated { group: String, handle: String, users: Option<Vec<String>>, is_deleted: bool },
-    TokensRevoked { users: Vec<String>, bots: Vec<String> },
+    GroupUpdated {
+        group: String,
+        handle: String,
+        users: Option<Vec<String>>,
+        is_deleted: bool,
+    },
+    TokensRevoked {
+        users: Vec<String>,
+        bots: Vec<String>,
+    },
     Uninstalled,
     UserChanged(Box<Profile>),
     /// Slack left out events of this minute (seconds since 1970).
-    RateLimited { minute: i64 },
-    Other { kind: String },
+    RateLimited {
+        minute: i64,
+    },
+    Other {
+        kind: String,
+    },
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
