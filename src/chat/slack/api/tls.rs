@@ -14,10 +14,10 @@ pub fn config(is_needed: bool) -> anyhow::Result<ClientConfig> {
             .with_safe_default_protocol_versions()
             .context("no TLS")
     };
-    let builder = match is_needed {
-        true => builder()?.with_native_roots().context("this machine has no root certificates; install `ca-certificates`")?,
-        // A gateway without TLS: what it does not carry itself is then not reached.
-        false => builder()?.with_root_certificates(RootCertStore::empty()),
+    let builder = match builder()?.with_native_roots() {
+        Ok(builder) => builder,
+        Err(_) if !is_needed => builder()?.with_root_certificates(RootCertStore::empty()),
+        Err(error) => return Err(error).context("this machine has no root certificates; install `ca-certificates`"),
     };
     Ok(builder.with_no_client_auth())
 }
