@@ -3,6 +3,7 @@
 pub mod api;
 pub mod blocks;
 pub mod check;
+pub mod delivery;
 pub mod home;
 pub mod http;
 pub mod limiter;
