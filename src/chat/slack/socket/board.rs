@@ -100,6 +100,11 @@ impl Board {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn gaps_untold(&self) -> Option<Gap> {
+        self.gaps(|gaps| gaps.untold)
+    }
+
     fn gaps<T>(&self, change: impl FnOnce(&mut Gaps) -> T) -> T {
         change(&mut self.0.gaps.lock().unwrap_or_else(PoisonError::into_inner))
     }
