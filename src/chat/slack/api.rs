@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use slack_morphism::errors::SlackClientError;
 use slack_morphism::hyper_tokio::{SlackClientHyperHttpsConnector, SlackHyperClient};
 use slack_morphism::{
     ClientResult, SlackApiToken, SlackApiTokenValue, SlackClient, SlackClientApiCallContext, SlackClientHttpConnector as _,
@@ -112,7 +113,11 @@ impl Api {
         let connector = &self.shared.client.http_api.connector;
         let answer = async {
             let answer: ClientResult<Value> = timed(connector.http_post_uri(url, body, context)).await?;
-            answer.map(drop).map_err(Fault::from)
+            match answer {
+                // It was taken; what is said to it may be any text.
+                Ok(_) | Err(SlackClientError::ProtocolError(_)) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
         };
         counted("response_url", answer).await
     }
