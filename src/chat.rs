@@ -25,7 +25,7 @@ pub trait Chat: Send + Sync {
 
     /// Opens a thread below where `to` was said, or, where that is a thread that is `free`, takes that one. `None`: the surface
     /// has none of its own, and the engine numbers them.
-    async fn open_thread(&self, to: &Origin, title: &str, free: bool) -> Result<Option<ConversationId>>;
+    async fn open_thread(&self, to: &Origin, message: &str, free: bool) -> Result<Option<ConversationId>>;
 
     /// Whether a command that lacks arguments is asked for them in a form, rather than refused.
     fn asks_for_arguments(&self) -> bool {

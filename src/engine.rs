@@ -48,6 +48,8 @@ pub enum Input {
     Withdraw {
         source: String,
     },
+    /// Their account was closed: what waits of theirs is not answered any more.
+    Gone,
     Feedback {
         turn: TurnId,
         good: bool,
@@ -126,6 +128,7 @@ impl Engine {
             Input::Message { text, attachments, starts } => return self.message(origin, source, text, attachments, starts).await,
             Input::Edit { source, text } => return self.edit(origin, &source, text).await,
             Input::Withdraw { source } => return self.withdraw(&source).await,
+            Input::Gone => return self.gone(origin).await,
             Input::Feedback { turn, good } => return self.feedback(origin, turn, good).await,
             Input::Form { form, values } => return self.answer_form(origin, form, Some(values)).await,
             Input::CancelForm { form } => return self.answer_form(origin, form, None).await,

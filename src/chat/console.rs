@@ -211,7 +211,7 @@ impl Chat for Console {
         self.emit(Event::Note { conversation: conversation(to), turn: None, text }).await;
     }
 
-    async fn open_thread(&self, _to: &Origin, _title: &str, _free: bool) -> Result<Option<ConversationId>> {
+    async fn open_thread(&self, _to: &Origin, _message: &str, _free: bool) -> Result<Option<ConversationId>> {
         Ok(None)
     }
 

@@ -1,7 +1,10 @@
 //! What becomes of a message after it was sent: another text, its end, and what people think of its answer.
 
+use gaggle_commands::Candidates;
+
 use super::{Engine, Ticket};
 use crate::error::{Result, refused};
+use crate::handlers;
 use crate::model::{Notice, Origin, Reply, TurnId};
 
 impl Engine {
@@ -22,6 +25,23 @@ impl Engine {
     pub(super) async fn withdraw(&self, source: &str) -> Result<Ticket> {
         let Some(turn) = self.work().store().turn_of(source).await? else { return Ok(Ticket::done(false)) };
         Ok(Ticket::done(self.work().withdraw(turn.id, "its message was deleted").await))
+    }
+
+    pub(super) async fn gone(&self, origin: Origin) -> Result<Ticket> {
+        let caller = self.caller(&origin).await?;
+        for turn in self.work().waiting_of(&caller.person) {
+            self.work().withdraw(turn, "its author's account was closed").await;
+        }
+        Ok(Ticket::done(true))
+    }
+
+    /// The projects that somebody may ask something there.
+    pub async fn projects(&self, origin: &Origin) -> Result<Vec<String>> {
+        let caller = self.caller(origin).await?;
+        if caller.role.is_none() {
+            return Ok(Vec::new());
+        }
+        handlers::candidates(self.work().store(), &caller, &Candidates::Projects).await
     }
 
     pub(super) async fn feedback(&self, origin: Origin, id: TurnId, good: bool) -> Result<Ticket> {

@@ -108,7 +108,7 @@ impl Work {
         let own = match self.chat(&origin) {
             Some(chat) => {
                 let free = self.0.store.thread_at(&origin.conversation).await?.is_none();
-                chat.open_thread(&origin, &title, free).await?
+                chat.open_thread(&origin, &said.message.text, free).await?
             }
             None => None,
         };
@@ -254,6 +254,12 @@ impl Work {
         job.cancel.cancel();
         let mut ended = job.ended.subscribe();
         ended.wait_for(Option::is_some).await.ok().and_then(|s| *s)
+    }
+
+    /// The turns of somebody's messages that wait still.
+    pub fn waiting_of(&self, person: &PersonId) -> Vec<TurnId> {
+        let own = self.0.turns.jobs(|job| job.live.read(|t| t.message.author == *person));
+        own.into_iter().map(|(id, _)| id).filter(|id| self.0.turns.waits(*id)).collect()
     }
 
     /// Changes a message that waits still. `false`: its answer has begun.

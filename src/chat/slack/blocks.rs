@@ -20,7 +20,8 @@ use super::markdown::mrkdwn;
 use super::split::pieces;
 use super::text::escape;
 use crate::model::{Action, Card, File, Notice, Reply, words};
-use parts::{Row, section};
+use parts::Row;
+pub use parts::section;
 
 /// Slack changes no message whose text is longer.
 pub const MESSAGE: usize = 3_900;

@@ -8,9 +8,8 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::payload::Payload;
+use super::payload::{Door, Payload};
 
-#[derive(Debug)]
 pub struct Delivery {
     pub payload: Payload,
     /// What was handled under one of these is not to be handled again.
@@ -18,12 +17,41 @@ pub struct Delivery {
     /// How often Slack sent it before.
     pub retry: u32,
     pub ack: Ack,
+    /// What it is made of, to be kept; see [`Delivery::of_kept`].
+    pub kept: String,
     pub received: Instant,
 }
 
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("payload", &self.payload).field("retry", &self.retry).finish_non_exhaustive()
+    }
+}
+
 impl Delivery {
-    pub(super) fn new(payload: Payload, retry: u32, ack: Ack, received: Instant) -> Self {
-        Self { keys: payload.keys(), payload, retry, ack, received }
+    /// `json` is what `payload` was parsed of.
+    pub(super) fn new(payload: Payload, retry: u32, ack: Ack, (door, json): (Door, &str), received: Instant) -> Self {
+        // What was filled into a form may be secret.
+        let kept = match payload {
+            Payload::Submit(_) | Payload::Closed(_) | Payload::Unknown { .. } => String::new(),
+            _ => format!("{}{json}", letter(door)),
+        };
+        Self { keys: payload.keys(), payload, retry, ack, kept, received }
+    }
+
+    /// The payload of what was kept.
+    pub(super) fn of_kept(kept: &str) -> Option<Payload> {
+        let door =
+            [Door::Commands, Door::Interactivity, Door::Events].into_iter().find(|door| kept.starts_with(letter(*door)))?;
+        Payload::parse(door, &kept[1..]).ok()
+    }
+}
+
+fn letter(door: Door) -> char {
+    match door {
+        Door::Commands => 'c',
+        Door::Interactivity => 'i',
+        Door::Events => 'e',
     }
 }
 

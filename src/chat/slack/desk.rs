@@ -31,6 +31,8 @@ pub enum Handed {
     },
     Fill(FormId, Values),
     Cancel(FormId),
+    /// The actor's account was closed: what waits of theirs is not answered any more.
+    Gone,
 }
 
 /// An input that was taken.
@@ -53,6 +55,19 @@ pub trait Desk: Send + Sync + 'static {
     /// What an earlier program kept and did not finish, in the order in which it came.
     async fn unhandled(&self) -> Vec<(String, Timestamp, String)>;
 
+    /// The same for what is acknowledged before it is kept: it never waits for the disk.
+    fn receive_quick(&self, key: &str, note: String) -> bool;
+
+    fn done_quick(&self, key: &str);
+
+    fn unhandled_quick(&self) -> Vec<(String, String)>;
+
+    /// The projects that somebody may ask there, as they may be named.
+    async fn projects(&self, origin: &Origin) -> Vec<String>;
+
+    /// The channels that have a project of their own.
+    async fn channels(&self) -> Vec<ConversationId>;
+
     /// Returns once the input is accepted. `source` is the key under which it was kept.
     async fn take(&self, origin: Origin, input: Handed, source: Option<String>) -> Taken;
 
@@ -62,7 +77,7 @@ pub trait Desk: Send + Sync + 'static {
     /// Whether a thread has a session.
     async fn is_bound(&self, thread: &ConversationId) -> bool;
 
-    /// The session of a turn's thread, and the turn that a message became.
+    /// The turn that a message became.
     async fn turn_of(&self, source: &str) -> Option<Turn>;
 
     /// The threads that were used since then, the last used first.
@@ -79,9 +94,9 @@ pub trait Desk: Send + Sync + 'static {
     async fn unshown(&self) -> Vec<Turn>;
 
     /// A value of the surface's own.
-    async fn note(&self, key: &str) -> Option<String>;
+    async fn note(&self, key: &'static str) -> Option<String>;
 
-    async fn set_note(&self, key: &str, value: String);
+    async fn set_note(&self, key: &'static str, value: String);
 
     /// The user groups under which roles are given.
     fn groups(&self) -> Vec<String>;

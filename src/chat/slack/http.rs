@@ -101,9 +101,10 @@ async fn commands(State(shared): State<Arc<Shared>>, request: Request) -> Respon
         if fields.iter().any(|(name, value)| name == "ssl_check" && value == "1") {
             return Ok(StatusCode::OK.into_response());
         }
-        match Payload::command(fields) {
-            Payload::Unknown { .. } => Err(Refusal::Malformed),
-            payload => shared.at_once(payload, &mut signed),
+        let json = Payload::json_of(fields);
+        match Payload::parse(Door::Commands, &json) {
+            Ok(payload @ Payload::Command(_)) => shared.at_once(payload, (Door::Commands, &json), &mut signed),
+            _ => Err(Refusal::Malformed),
         }
     };
     answer(taken.await)
@@ -114,10 +115,11 @@ async fn interactivity(State(shared): State<Arc<Shared>>, request: Request) -> R
         let mut signed = shared.signed(request, Door::Interactivity).await?;
         let fields = fields(&signed.body);
         let payload = fields.into_iter().find(|(name, _)| name == "payload").ok_or(Refusal::Malformed)?.1;
-        let payload = Payload::parse(Door::Interactivity, &payload).map_err(|_| Refusal::Malformed)?;
+        let source = (Door::Interactivity, payload.as_str());
+        let payload = Payload::parse(source.0, source.1).map_err(|_| Refusal::Malformed)?;
         match payload.is_acknowledged_at_once() {
-            true => shared.at_once(payload, &mut signed),
-            false => shared.by_consumer(payload, &mut signed).await,
+            true => shared.at_once(payload, source, &mut signed),
+            false => shared.by_consumer(payload, source, &mut signed).await,
         }
     };
     answer(taken.await)
@@ -131,8 +133,14 @@ async fn events(State(shared): State<Arc<Shared>>, request: Request) -> Response
         }
         let payload = Payload::parse(Door::Events, &signed.body).map_err(|_| Refusal::Malformed)?;
         match payload.is_acknowledged_at_once() {
-            true => shared.at_once(payload, &mut signed),
-            false => shared.by_consumer(payload, &mut signed).await,
+            true => {
+                let body = std::mem::take(&mut signed.body);
+                shared.at_once(payload, (Door::Events, &body), &mut signed)
+            }
+            false => {
+                let body = std::mem::take(&mut signed.body);
+                shared.by_consumer(payload, (Door::Events, &body), &mut signed).await
+            }
         }
     };
     answer(taken.await)
@@ -172,18 +180,18 @@ impl Shared {
     }
 
     /// The response is the acknowledgement, and it does not wait for the work.
-    fn at_once(&self, payload: Payload, signed: &mut Signed) -> Taken {
+    fn at_once(&self, payload: Payload, source: (Door, &str), signed: &mut Signed) -> Taken {
         let permit = self.queue.try_reserve().map_err(|_| Refusal::Full)?;
         unknown(&payload);
         signed.keep();
-        permit.send(Delivery::new(payload, signed.retry.unwrap_or(0), Ack::done(), signed.received));
+        permit.send(Delivery::new(payload, signed.retry.unwrap_or(0), Ack::done(), source, signed.received));
         Ok(StatusCode::OK.into_response())
     }
 
-    async fn by_consumer(&self, payload: Payload, signed: &mut Signed) -> Taken {
+    async fn by_consumer(&self, payload: Payload, source: (Door, &str), signed: &mut Signed) -> Taken {
         let (ack, answer) = Ack::http();
         let permit = self.queue.try_reserve().map_err(|_| Refusal::Full)?;
-        permit.send(Delivery::new(payload, signed.retry.unwrap_or(0), ack, signed.received));
+        permit.send(Delivery::new(payload, signed.retry.unwrap_or(0), ack, source, signed.received));
         let answer = tokio::time::timeout_at(signed.received + PATIENCE, answer).await;
         let answer: Option<Value> = answer.ok().and_then(Result::ok).ok_or(Refusal::Unanswered)?;
         signed.keep();

@@ -172,7 +172,8 @@ impl Show {
             "An answer of the agent could not be shown in <#{}>: nothing can be written there any more. Read it with `/session show {session}`.",
             self.channel
         );
-        let call = Call { api: "chat.postMessage", method: Method::Post, channel: asker, thread: &self.thread, rank: Rank::Reply };
+        let call =
+            Call { api: "chat.postMessage", method: Method::Post, channel: asker, thread: &self.thread, rank: Rank::Reply };
         let _ = self.workspace.send(call, &json!({ "channel": asker, "text": text })).await;
     }
 }

@@ -67,9 +67,10 @@ impl Workspace {
     /// Resolves with the reason once nothing works any more.
     pub async fn died(&self) -> String {
         let mut dead = self.dead.subscribe();
-        match dead.wait_for(Option::is_some).await {
-            Ok(why) => why.clone().unwrap_or_default(),
-            Err(_) => std::future::pending().await,
+        let why = dead.wait_for(Option::is_some).await.ok().map(|why| why.clone().unwrap_or_default());
+        match why {
+            Some(why) => why,
+            None => std::future::pending().await,
         }
     }
 

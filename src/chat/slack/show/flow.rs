@@ -18,11 +18,11 @@ impl Flow {
     /// Takes in what is new.
     pub fn take(&mut self, turn: &Turn) {
         self.tools.resize(turn.tools.len(), false);
-        for (told, line) in self.tools.iter_mut().zip(&turn.tools) {
-            if *told || line.state == ToolState::Running {
+        for (at, line) in turn.tools.iter().enumerate() {
+            if self.tools[at] || line.state == ToolState::Running {
                 continue;
             }
-            *told = true;
+            self.tools[at] = true;
             if let Some(before) = turn.text.get(self.at..line.at).filter(|t| !t.is_empty()) {
                 self.text.push_str(before);
                 self.at = line.at;

@@ -158,7 +158,9 @@ impl Posts {
                 Err(Fault::Unsent(_)) => sleep(pause(tries)).await,
                 Err(Fault::Unknown(_)) => {
                     sleep(pause(tries)).await;
-                    if method == Method::Post && let Ok(Some(ts)) = show.posted(&nonce).await {
+                    if method == Method::Post
+                        && let Ok(Some(ts)) = show.posted(&nonce).await
+                    {
                         self.keep(text, ts, shown).await;
                         return Ok(true);
                     }

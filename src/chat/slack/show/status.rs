@@ -55,10 +55,8 @@ pub async fn show(show: &Show) {
         }
     }
     if let Some(ts) = working {
-        let delete = show.workspace.send(
-            show.call("chat.delete", Method::Delete, Rank::Extra),
-            &json!({ "channel": show.channel, "ts": ts }),
-        );
+        let body = json!({ "channel": show.channel, "ts": ts });
+        let delete = show.workspace.send(show.call("chat.delete", Method::Delete, Rank::Extra), &body);
         let _ = tokio::time::timeout(PATIENCE, delete).await;
     }
 }

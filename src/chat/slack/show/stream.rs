@@ -42,7 +42,8 @@ impl Stream {
     /// `Err(None)`: not now.
     pub async fn begin(text: &mut Text<'_>, permit: Permit, room: Reservation) -> Result<Self, Option<Broken>> {
         let show = text.show;
-        let words = first(&format!("{}{}", text.opening, text.rest()));
+        let whole = format!("{}{}", text.opening, text.rest());
+        let words = first(&whole);
         let body = json!({
             "channel": show.channel,
             "thread_ts": show.thread,

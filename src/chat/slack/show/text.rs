@@ -150,7 +150,9 @@ async fn way(text: &mut Text<'_>, streams: bool) -> Result<Way, Lost> {
     let streams = streams && show.slack.streams() && show.workspace.has(STREAMS);
     // Whoever has it said already needs one call, not two.
     let rank = text.rank();
-    if text.done && let Some(permit) = limiter.try_pass(Method::Post, &show.channel, &show.thread, rank) {
+    if text.done
+        && let Some(permit) = limiter.try_pass(Method::Post, &show.channel, &show.thread, rank)
+    {
         return Ok(Way::Post(permit));
     }
     if streams

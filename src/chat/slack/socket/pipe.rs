@@ -148,7 +148,8 @@ impl Pipe {
         if door == Some(Door::Commands) {
             self.write(Message::text(delivery::frame(envelope, None))).await?;
         }
-        let payload = match door.map(|door| Payload::parse(door, payload.get())) {
+        let json = payload.get();
+        let payload = match door.map(|door| Payload::parse(door, json)) {
             Some(Ok(payload)) => payload,
             Some(Err(_)) | None => Payload::Unknown { kind: known(&frame.kind) },
         };
@@ -164,7 +165,7 @@ impl Pipe {
             metrics::counter!("gaggle_slack_unknown_total").increment(1);
             tracing::info!(kind, "Slack sent something that is not known here");
         }
-        let mut delivery = Delivery::new(payload, retry, ack, received);
+        let mut delivery = Delivery::new(payload, retry, ack, (door.unwrap_or(Door::Events), json), received);
         delivery.keys.push(format!("envelope:{envelope}"));
         match self.context.queue.try_send(delivery) {
             Ok(()) => Flow::Continue(()),
