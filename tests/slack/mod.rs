@@ -1,0 +1,4 @@
+//! Gaggle in Slack: the real program at a workspace that is as strict as the real one.
+
+mod commands;
+mod threads;

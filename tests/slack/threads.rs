@@ -1,0 +1,1 @@
+//! Threads: who opens them, what is said in them, how answers come.
