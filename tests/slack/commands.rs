@@ -11,7 +11,9 @@ async fn first_day(way: Way) {
     ann.command("/project", "list", &general).await.ok();
     slack.whisper(&ann, "You have no projects yet").await;
     ann.command("/project", "create demo", &general).await.ok();
-    slack.wait("the new project", |s| s.seen_channel(&general).into_iter().find(|m| m.text.contains("Created the project"))).await;
+    slack
+        .wait("the new project", |s| s.seen_channel(&general).into_iter().find(|m| m.text.contains("Created the project")))
+        .await;
     ann.command("/gaggle", "ask demo say 3 words", &general).await.ok();
     let root = slack.wait("a thread", |s| s.seen_channel(&general).into_iter().find(|m| m.text.contains("asks:"))).await;
     slack.reply(&general, &root.ts, "w1 w2 w3").await;

@@ -84,6 +84,9 @@ async fn the_command_line() {
         assert_eq!(ran.code, Some(0), "{ran}");
         snapshot(&format!("cli_{name}"), &ran.to_string());
     }
+    let ran = t.run(&["manifest", "slack"], "").await;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), include_str!("../../deploy/slack-manifest.yaml")));
+    assert_eq!(t.run(&["manifest", "slack", "--config", "/nowhere.toml"], "").await.code, Some(1));
     assert_eq!(t.run(&["dev", "--nonsense"], "").await.code, Some(2));
     assert_eq!(t.run(&[], "").await.code, Some(2));
 }

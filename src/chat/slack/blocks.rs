@@ -16,12 +16,12 @@ pub use approval::approval;
 pub use names::named;
 pub use turn::{progress, stop_button, tool_line, turn_footer, working};
 
-use super::markdown::mrkdwn;
+use super::markdown::{mrkdwn, plain};
 use super::split::pieces;
 use super::text::escape;
-use crate::model::{Action, Card, File, Notice, Reply, words};
-use parts::Row;
+use crate::model::{Action, Card, File, Notice, Reply};
 pub use parts::section;
+use parts::{Row, label};
 
 /// Slack changes no message whose text is longer.
 pub const MESSAGE: usize = 3_900;
@@ -98,10 +98,18 @@ impl Drafts {
     /// A message of its own.
     fn text(&mut self, mark: &str, md: &str) {
         self.end();
-        self.text = marked(mark, &mrkdwn(md));
-        for (at, part) in pieces(md, SECTION - 16).iter().enumerate() {
-            let text = marked(if at == 0 { mark } else { "" }, &mrkdwn(part));
-            self.push(section(&text));
+        let text = mrkdwn(md);
+        let whole = text.len() + mark.len() < MESSAGE;
+        for (at, part) in fitting(md, SECTION - 16).into_iter().enumerate() {
+            let shown = marked(if at == 0 { mark } else { "" }, &part);
+            if !whole {
+                self.end();
+                self.text.clone_from(&shown);
+            }
+            self.push(section(&shown));
+        }
+        if whole {
+            self.text = marked(mark, &text);
         }
     }
 
@@ -151,7 +159,7 @@ impl Drafts {
     fn end(&mut self) {
         let (text, blocks) = (std::mem::take(&mut self.text), std::mem::take(&mut self.blocks));
         if !text.is_empty() {
-            self.done.push(Message { text, blocks: self.rich.then(|| Value::Array(blocks)) });
+            self.done.push(Message { text, blocks: self.rich.then_some(Value::Array(blocks)) });
         }
         (self.bytes, self.rich, self.row) = (0, false, Row::default());
     }
@@ -162,6 +170,22 @@ impl Drafts {
     }
 }
 
+/// Markdown in parts of at most so many bytes of `mrkdwn`.
+fn fitting(md: &str, most: usize) -> Vec<String> {
+    let mut parts = Vec::new();
+    for piece in pieces(md, most) {
+        let shown = mrkdwn(&piece);
+        match shown.len() <= most {
+            true => parts.push(shown),
+            // Addresses that are told once and used often, say, grow as nobody can foresee.
+            false if most > 500 => parts.extend(fitting(&piece, most / 2)),
+            false => parts.extend(pieces(&plain(&piece), most / 8).iter().map(|part| escape(part))),
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
 /// A sign in front, which must not take a code's or a list's place at the beginning of the line.
 fn marked(mark: &str, text: &str) -> String {
     let apart = !mark.is_empty() && ["```", "•", "&gt;", "> "].iter().any(|start| text.starts_with(start));
@@ -170,13 +194,12 @@ fn marked(mark: &str, text: &str) -> String {
 
 /// A card's sections, and the same as text.
 pub fn card_parts(card: &Card, names: Names<'_>) -> (Vec<Value>, Vec<String>) {
-    let title = format!("*{}*", escape(&words(&card.title)));
+    let title = format!("*{}*", escape(&label(&card.title, 300)));
     let text = named(&card.text, names);
     let mut texts: Vec<String> = Vec::new();
     // The title is at most as long as the room that is left for it.
     let room = (SECTION - 16).saturating_sub(title.len()).max(SECTION / 2);
-    for (at, part) in pieces(&text, room).iter().enumerate() {
-        let shown = mrkdwn(part);
+    for (at, shown) in fitting(&text, room).into_iter().enumerate() {
         texts.push(if at == 0 { format!("{title}\n{shown}") } else { shown });
     }
     if texts.is_empty() {

@@ -110,7 +110,6 @@ pub fn manifest(wanted: &Wanted) -> Value {
             "app_home": { "home_tab_enabled": true, "messages_tab_enabled": true, "messages_tab_read_only_enabled": false },
             "assistant_view": {
                 "assistant_description": "Ask the AI coding agent of one of your projects",
-                "suggested_prompts": [],
             },
             "bot_user": { "display_name": "gaggle", "always_online": true },
             "shortcuts": [{

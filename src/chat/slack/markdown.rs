@@ -8,6 +8,8 @@ mod inline;
 mod stream;
 pub mod table;
 
+use std::borrow::Cow;
+
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
 
 pub use fence::Fence;
@@ -24,7 +26,8 @@ fn parser(md: &str) -> impl Iterator<Item = Event<'_>> {
 /// A whole text as `mrkdwn`. It is meant for blocks that are `verbatim`: addresses are made links here.
 pub fn mrkdwn(md: &str) -> String {
     let mut writer = Writer::default();
-    let mut events = parser(md);
+    let md = tables_end(md);
+    let mut events = parser(&md);
     while let Some(event) = events.next() {
         match event {
             Event::Start(Tag::Table(alignments)) => {
@@ -48,6 +51,32 @@ pub fn mrkdwn(md: &str) -> String {
     }
     writer.flush();
     writer.out
+}
+
+/// Text right under a table is no row of it: the same as in a stream.
+fn tables_end(md: &str) -> Cow<'_, str> {
+    if !md.contains('|') {
+        return Cow::Borrowed(md);
+    }
+    let mut out = String::with_capacity(md.len() + 8);
+    let mut fence: Option<Fence> = None;
+    let (mut bars, mut before) = (false, "");
+    for line in md.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\n', '\r']);
+        let row = fence.is_none() && table::is_row(content);
+        if bars && !row && !content.trim().is_empty() {
+            out.push('\n');
+        }
+        bars = row && (bars || table::begins(before, content));
+        fence = match fence {
+            Some(fence) if fence.is_closed_by(content) => None,
+            Some(fence) => Some(fence),
+            None => Fence::opened(content),
+        };
+        before = content;
+        out.push_str(line);
+    }
+    Cow::Owned(out)
 }
 
 /// What is left of Markdown where there is no formatting, on one line.

@@ -101,14 +101,21 @@ fn piece(md: &str, start: &Place, most: usize) -> Taken {
         let bar = !code && table::is_row(content);
         let measured = meter.with(content, code);
         let opened = if code { None } else { Fence::opened(&whole[..whole.trim_end_matches(['\n', '\r']).len()]) };
-        let closing = place.fence.as_ref().or(opened.as_ref()).map_or(0, |f| 4 * f.marks().len() + 2);
+        let closing = place.fence.as_ref().map_or_else(|| marks(content), |fence| 4 * fence.marks().len() + 2);
         if measured.total() + closing > most {
             if at == 0 {
                 if start.table.is_some() {
                     // A row too long to stand under its head.
                     return piece(md, &Place { table: None, ..start.clone() }, most);
                 }
-                return cut(md, content, indent.min(place.dedent), out, place, most.saturating_sub(meter.total() + closing));
+                return cut(
+                    md,
+                    content,
+                    indent.min(place.dedent),
+                    out,
+                    place,
+                    most.saturating_sub(meter.before(content, code) + closing),
+                );
             }
             let end = match (bars.filter(|_| bar), paragraph) {
                 // Between head and rule there is no table yet.
@@ -211,6 +218,14 @@ fn cut(md: &str, content: &str, skipped: usize, mut out: String, place: Place, r
         next.dedent = 0;
     }
     Taken::Part { text: out, length, next }
+}
+
+/// What it may take to close the fence that this line opens, whatever still follows in it.
+fn marks(line: &str) -> usize {
+    let text = line.trim_start();
+    let marks =
+        text.chars().next().filter(|c| matches!(c, '`' | '~')).map_or(0, |mark| text.chars().take_while(|c| *c == mark).count());
+    if marks >= 3 { 4 * marks + 2 } else { 0 }
 }
 
 fn is_item(line: &str) -> bool {

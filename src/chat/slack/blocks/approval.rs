@@ -3,9 +3,8 @@
 use serde_json::Value;
 
 use super::parts::{Row, context, section};
-use super::{MESSAGE, Message, Names, SECTION, Shown, named};
+use super::{MESSAGE, Message, Names, SECTION, Shown, fitting, named};
 use crate::chat::slack::markdown::mrkdwn;
-use crate::chat::slack::split::pieces;
 use crate::chat::slack::text::literal;
 use crate::model::{Action, Approval, ApprovalState, File, words};
 
@@ -16,10 +15,10 @@ pub fn approval(approval: &Approval, names: Names<'_>) -> Shown {
     let arguments = arguments(&approval.arguments);
     let mut shown = Shown::default();
     let whole = format!("{head}\n\n{arguments}");
-    let mut sections: Vec<String> = pieces(&whole, SECTION - 16).iter().map(|part| mrkdwn(part)).collect();
+    let mut sections: Vec<String> = fitting(&whole, SECTION - 16);
     if sections.iter().map(String::len).sum::<usize>() > MESSAGE - 300 {
         // It has to be one message, since its buttons are about all of it.
-        sections = pieces(&head, SECTION - 16).iter().take(1).map(|part| mrkdwn(part)).collect();
+        sections = fitting(&head, SECTION / 2).into_iter().take(1).collect();
         sections.push(format!(
             "It is too long for a message: all of it is in the attached file `{id}.txt`. Read it before you allow it."
         ));

@@ -191,6 +191,7 @@ fn labels_end_at_words() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn slack_takes_every_reply(
         md in "([a-z&<>*_`|#\n -]{1,60}){0,60}",

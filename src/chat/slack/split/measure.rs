@@ -42,7 +42,8 @@ impl Meter {
         let mut next = self.clone();
         next.fixed += std::mem::take(&mut next.owed);
         let content = line.chars().map(|c| sign(c, code)).sum::<usize>() + indentation(line, code);
-        if !code && table::is_row(line) {
+        // Tables without a bar in front, in quotes and deep in lists are such, too.
+        if !code && line.contains('|') {
             let bars = next.bars.get_or_insert_default();
             bars.lines += 1;
             bars.content += content;
@@ -59,6 +60,11 @@ impl Meter {
         // Formatting that goes on over the end of a line is ended and begun anew, and quotes and lists have their signs again.
         next.owed = if code { 1 } else { 8 };
         next
+    }
+
+    /// What is there before the first sign of a line.
+    pub fn before(&self, line: &str, code: bool) -> usize {
+        self.total() + self.owed + indentation(line, code)
     }
 
     /// With an empty line.

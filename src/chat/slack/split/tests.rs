@@ -51,7 +51,7 @@ fn texts() -> impl Strategy<Value = String> {
             1 => Just("| row | x |\n".to_owned()), 1 => Just("**bold** ".to_owned()), 1 => Just("*i*".to_owned()), 1 => Just("`c`".to_owned()),
             1 => Just("\n- item ".to_owned()), 1 => Just("\n    - deep ".to_owned()), 1 => Just("\n> quote ".to_owned()),
             1 => Just("<&>@here ".to_owned()), 1 => Just("\n# Title\n".to_owned()), 1 => Just("é漢字 ".to_owned()),
-            1 => Just("https://x.org/a ".to_owned()), 1 => Just("\n---\n".to_owned()), 1 => Just("\n  ~~~\n".to_owned()),
+            1 => Just("https://x.org/a ".to_owned()), 1 => Just("\n---\n".to_owned()), 1 => Just("\n~~~\n".to_owned()),
             1 => Just("[l](https://x.org)".to_owned()), 1 => Just("~".to_owned()), 1 => Just("|".to_owned()),
         ],
         0..60,
