@@ -30,7 +30,7 @@ pub mod split;
 pub mod text;
 mod workspace;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -112,8 +112,8 @@ struct Inner {
     lanes: Lanes,
     /// The configured user groups that each user is in.
     groups: Mutex<HashMap<String, Vec<String>>>,
-    /// Who has looked at the App Home.
-    homes: Mutex<HashSet<String>>,
+    /// Who has looked at the App Home, and what to say there next.
+    homes: Mutex<HashMap<String, Option<String>>>,
     channels: Mutex<BTreeSet<String>>,
     showing: AtomicUsize,
     shows: TaskTracker,

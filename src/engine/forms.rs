@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
-use gaggle_commands::{Command, OptionValue};
+use gaggle_commands::{Candidates, Command, OptionValue};
 use secrecy::ExposeSecret as _;
 use tokio::sync::oneshot;
 
@@ -82,12 +82,21 @@ impl Engine {
                 true => handlers::candidates(self.work().store(), &caller, &blank.candidates).await?,
                 false => blank.choices,
             };
+            let mut value = blank.value;
+            // A project that was named already: there it is, under the name that the menu has for it, or it is said that it is not.
+            if let (Candidates::Projects, Some(named)) = (&blank.candidates, &value)
+                && !options.contains(named)
+            {
+                let project = access::find_project(self.work().store(), &caller, named).await?;
+                let whole = format!("{}/{}", project.owner.short(), project.name);
+                value = options.iter().find(|o| **o == whole).or(options.iter().find(|o| **o == project.name)).cloned();
+            }
             // What is not among the choices has to be typed.
             let options = if options.len() > CHOICES { Vec::new() } else { options };
             fields.push(Field {
                 required: blank.required,
                 hint: Some(blank.about).filter(|about| !about.is_empty()),
-                value: blank.value.filter(|value| options.is_empty() || options.contains(value)),
+                value: value.filter(|value| options.is_empty() || options.contains(value)),
                 options,
                 long: blank.long,
                 switch: blank.switch,

@@ -116,7 +116,7 @@ impl Slack {
         let ask = Ask::new(From::Command, &command.user_id, &command.channel_id, None)
             .with(&command.trigger_id, command.response_url.as_ref(), received)
             .of(&typed);
-        let name = workspace.name_known(&command.user_id).unwrap_or_else(|| command.user_name.clone());
+        let name = self.called(&workspace, &command.user_id, &command.user_name);
         let origin = Origin {
             actor: self.actor(&command.user_id, &name, &command.channel_id),
             conversation: place.id(),
@@ -167,7 +167,7 @@ impl Slack {
             true => Place::new(&workspace.team, &format!("home-{}", click.user.id), None),
             false => Place::new(&workspace.team, channel, thread),
         };
-        let name = workspace.name_known(&click.user.id).unwrap_or_else(|| click.user.shown().to_owned());
+        let name = self.called(&workspace, &click.user.id, click.user.shown());
         let origin =
             Origin { actor: self.actor(&click.user.id, &name, channel), conversation: place.id(), input: Some(key.to_owned()) };
         let turn = |id: &str| id.strip_prefix('t').and_then(|n| n.parse().ok()).map(TurnId);

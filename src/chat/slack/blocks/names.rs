@@ -13,6 +13,12 @@ use crate::chat::slack::text::literal;
 
 static ID: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:slack:|@)?[UW][A-Z0-9]{6,}").ok());
 
+/// The ids that a text speaks of.
+pub fn ids(md: &str) -> impl Iterator<Item = String> {
+    let found = ID.as_ref().into_iter().flat_map(move |id| id.find_iter(md));
+    found.map(|id| id.as_str().trim_start_matches("slack:").trim_start_matches('@').to_owned())
+}
+
 /// Markdown with names.
 pub fn named<'a>(md: &'a str, names: Names<'_>) -> Cow<'a, str> {
     let Some(id) = ID.as_ref().filter(|id| id.is_match(md)) else { return Cow::Borrowed(md) };
