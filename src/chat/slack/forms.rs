@@ -10,8 +10,8 @@ use super::asked::{Ask, From};
 use super::blocks::parts::plain_text;
 use super::desk::Handed;
 use super::limiter::{Method, Rank};
-use super::modal::ACTION;
-use super::payload::{Shortcut, State, Submit};
+use super::modal::{ACTION, FILE};
+use super::payload::{File, Shortcut, State, Submit};
 use super::place::Place;
 use super::text;
 use super::workspace::{Call, Workspace};
@@ -23,11 +23,20 @@ pub const ASK: &str = "ask_about";
 const METADATA: usize = 3_000;
 const MENU: usize = 100;
 
+/// The files that were given in place of typed values, by the names of their fields.
+pub fn files(state: &State) -> Vec<(String, File)> {
+    let given = state.values.iter().filter_map(|(block, inputs)| {
+        let field = block.strip_suffix(FILE)?;
+        Some((field.to_owned(), inputs.get(ACTION)?.files.first()?.clone()))
+    });
+    given.collect()
+}
+
 /// By field. What was left empty is left out.
 pub fn values(state: &State) -> Values {
     let mut values = Values::default();
     for (field, block) in &state.values {
-        let Some(input) = block.get(ACTION) else { continue };
+        let Some(input) = block.get(ACTION).filter(|_| !field.ends_with(FILE)) else { continue };
         let value = match input.kind.as_str() {
             "checkboxes" => Some(if input.selected.is_empty() { "false" } else { "true" }),
             _ => input.one().filter(|value| !value.is_empty()),
@@ -51,6 +60,18 @@ struct About {
 }
 
 impl Slack {
+    /// What stands in a file, as the value of a field. `Err`: why it cannot be one.
+    pub(super) async fn value_in(&self, workspace: &Workspace, file: &File) -> Result<SecretString, &'static str> {
+        let url =
+            file.url_private_download.as_ref().or(file.url_private.as_ref()).ok_or("Slack does not let Gaggle read the file.")?;
+        let most = self.options().file_limit;
+        if file.size > most as u64 {
+            return Err("The file is too large.");
+        }
+        let bytes = self.download(workspace, url, most).await.map_err(|_| "The file could not be read from Slack.")?;
+        String::from_utf8(bytes).map(SecretString::from).map_err(|_| "The file is no text.")
+    }
+
     pub(super) async fn open_ask_about(&self, workspace: &Workspace, shortcut: &Shortcut, key: &str, received: Instant) {
         let (Some(channel), Some(message)) = (&shortcut.channel, &shortcut.message) else { return };
         let about = About {

@@ -10,6 +10,13 @@ use crate::model::{Action, Card};
 
 const BLOCKS: usize = 100;
 
+/// For whom there is nothing but what is said.
+pub fn closed(said: &str, names: Names<'_>) -> Value {
+    let shown = mrkdwn(&named(said, names));
+    let blocks: Vec<Value> = pieces(&shown, SECTION).iter().take(1).map(|part| section(part)).collect();
+    json!({ "type": "home", "blocks": blocks })
+}
+
 /// `said`: what came of the last thing that was done here.
 pub fn view(cards: &[Card], said: Option<&str>, names: Names<'_>) -> Value {
     let mut row = Row::default();

@@ -4,6 +4,7 @@
 //! program or the next; within a thread everything goes in the order in which it came.
 
 use futures_util::FutureExt as _;
+use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,7 @@ use super::messages::Heard;
 use super::payload::{Click, Closed, Command, Event, Happened, Payload, Shortcut, Submit};
 use super::place::Place;
 use super::{Slack, forms, text};
-use crate::model::{FormId, Origin, TurnId};
+use crate::model::{FormId, Origin, Reply, TurnId};
 
 /// Takes deliveries until there are no more.
 pub async fn run(slack: Slack, mut deliveries: mpsc::Receiver<Delivery>, stop: CancellationToken) {
@@ -211,7 +212,12 @@ impl Slack {
             return;
         }
         let form = FormId(submit.view.private_metadata.0.clone());
-        let values = forms::values(&submit.view.state);
+        let mut values = forms::values(&submit.view.state);
+        let files = forms::files(&submit.view.state);
+        for (field, _) in &files {
+            // Whatever it holds; till it is read, there is something.
+            values.0.insert(field.clone(), SecretString::from("file"));
+        }
         if let Some((field, sentence)) = self.desk().check_form(&form, &values) {
             return ack.with(super::modal::errors([(field.as_str(), sentence.as_str())]));
         }
@@ -226,6 +232,18 @@ impl Slack {
             input: Some(input),
         };
         let ask = Ask::new(From::Home, &submit.user.id, "", None);
+        for (field, file) in &files {
+            match self.value_in(&workspace, file).await {
+                Ok(value) => values.0.insert(field.clone(), value),
+                Err(why) => {
+                    let text =
+                        format!("{why} Nothing was done: send the command again, with another file or with the value itself.");
+                    self.asked().put(origin.input.as_deref().unwrap_or_default(), ask);
+                    self.answer(&origin, Reply { private: true, ..Reply::refused(text) }).await;
+                    return self.hand(origin, Handed::Cancel(form), None, Ask::new(From::Home, &submit.user.id, "", None)).await;
+                }
+            };
+        }
         self.hand(origin, Handed::Fill(form, values), None, ask).await;
         self.show_home_if_open(&workspace, &submit.user.id).await;
     }

@@ -151,7 +151,7 @@ impl Slack {
         (taken, left_out)
     }
 
-    async fn download(&self, workspace: &Workspace, url: &str, most: usize) -> Result<Vec<u8>, Fault> {
+    pub(super) async fn download(&self, workspace: &Workspace, url: &str, most: usize) -> Result<Vec<u8>, Fault> {
         let mut tries = 0;
         loop {
             match workspace.api.download(url, most).await {

@@ -75,11 +75,13 @@ impl Slack {
     }
 
     async fn publish(&self, workspace: &Arc<Workspace>, user: &str, reply: &Reply) {
-        let said = match reply.notice {
-            Notice::Ok => super::locked(&self.0.homes).get_mut(user).and_then(Option::take),
-            _ => Some(reply.text.clone()),
+        let view = match reply.notice {
+            Notice::Ok => {
+                let said = super::locked(&self.0.homes).get_mut(user).and_then(Option::take);
+                home::view(&reply.cards, said.as_deref(), &self.names(workspace))
+            }
+            _ => home::closed(&reply.text, &self.names(workspace)),
         };
-        let view = home::view(&reply.cards, said.as_deref(), &self.names(workspace));
         let call = Call { api: "views.publish", method: Method::Views, channel: "", thread: user, rank: Rank::Reply };
         if let Err(fault) = workspace.send(call, &json!({ "user_id": user, "view": view })).await {
             tracing::info!(code = fault.code().unwrap_or("unreachable"), "an App Home could not be shown");
