@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use gaggle::model::{
-    Actor, ConversationId, Message, Origin, PersonId, Project, ProjectId, SessionId, Settings, Status, Timestamp, TurnState,
+    Actor, ConversationId, Origin, PersonId, Project, ProjectId, Said, SessionId, Settings, Status, Timestamp, TurnState,
 };
 use gaggle::store::{Place, Store};
 
@@ -17,7 +17,7 @@ async fn main() {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path(), None).unwrap();
     let person = PersonId("console:ann".into());
-    let actor = Actor { surface: "console".into(), id: "ann".into(), name: "ann".into() };
+    let actor = Actor { surface: "console".into(), id: "ann".into(), name: "ann".into(), groups: Vec::new() };
     let origin = Origin { actor, conversation: ConversationId("console:general".into()), input: None };
     for n in 0..PROJECTS {
         let project = Project {
@@ -42,9 +42,9 @@ async fn main() {
                 for n in (task..sessions).step_by(AT_ONCE) {
                     let place = Place::Thread(ConversationId(format!("console:general#{n}")));
                     let project = ProjectId(format!("p{:09}", n % PROJECTS));
-                    let message = Message { author: person.clone(), text: format!("question {n}") };
+                    let said = Said::new(person.clone(), format!("question {n}"));
                     let (_, mut turn) =
-                        store.open_session(&project, format!("session {n}"), place, origin.clone(), message).await.unwrap();
+                        store.open_session(&project, format!("session {n}"), place, origin.clone(), said).await.unwrap();
                     turn.state = TurnState::Done;
                     store.close_turn(turn).await.unwrap();
                 }

@@ -8,8 +8,10 @@ use std::collections::{HashMap, HashSet};
 use gaggle_commands::{ApprovalCommand, Command, ProjectCommand, ProjectSecretCommand, Role, SessionCommand, Target};
 
 use crate::error::{Result, refused};
-use crate::model::{Approval, ApprovalId, Origin, PersonId, Project, Session, SessionId, Values};
+use crate::model::{Actor, Approval, ApprovalId, Origin, PersonId, Project, ProjectId, Session, SessionId, Values};
 use crate::store::Store;
+
+const NO_ROLE: &str = "You have no role in Gaggle yet. Ask an admin to add you under `[access]`.";
 
 /// `[access]` of the configuration.
 #[derive(Debug, Clone, Default)]
@@ -23,14 +25,17 @@ pub struct Policy {
 }
 
 impl Policy {
-    pub fn role(&self, person: &PersonId, identity: &str) -> Option<Role> {
-        [self.roles.get(identity), self.roles.get(&person.0)].into_iter().flatten().max().copied().or(self.default_role)
+    pub fn role(&self, person: &PersonId, actor: &Actor) -> Option<Role> {
+        self.keys(person, actor).filter_map(|key| self.roles.get(&key)).max().copied().or(self.default_role)
     }
 
-    pub fn executes(&self, person: &PersonId, identity: &str) -> bool {
-        self.role(person, identity) == Some(Role::Admin)
-            || self.executors.contains(identity)
-            || self.executors.contains(&person.0)
+    pub fn executes(&self, person: &PersonId, actor: &Actor) -> bool {
+        self.role(person, actor) == Some(Role::Admin) || self.keys(person, actor).any(|key| self.executors.contains(&key))
+    }
+
+    /// Everything under which a right may have been given to somebody who speaks somewhere.
+    fn keys(&self, person: &PersonId, actor: &Actor) -> impl Iterator<Item = String> {
+        [person.0.clone(), actor.key()].into_iter().chain(actor.groups.clone())
     }
 }
 
@@ -41,6 +46,8 @@ pub struct Caller {
     pub role: Option<Role>,
     /// Whether they may run commands where they are a member.
     pub executes: bool,
+    /// The project of the channel in which they speak: its members may use it there.
+    pub here: Option<ProjectId>,
     pub origin: Origin,
 }
 
@@ -57,7 +64,9 @@ impl Caller {
         if project.owner == self.person {
             return Some(Role::Owner);
         }
-        project.grants.iter().find(|(person, _)| *person == self.person).map(|(_, role)| *role)
+        let granted = project.grants.iter().find(|(person, _)| *person == self.person).map(|(_, role)| *role);
+        let here = (self.role.is_some() && self.here.as_ref() == Some(&project.id)).then_some(Role::Member);
+        granted.max(here)
     }
 }
 
@@ -78,6 +87,8 @@ pub struct Authorized {
     pub subject: Subject,
     /// What was filled in, if a form was asked for.
     pub values: Option<Values>,
+    /// The surface's key of what was said, if it keeps such.
+    pub source: Option<String>,
     _only: Checked,
 }
 
@@ -105,7 +116,7 @@ impl Authorized {
 pub async fn authorize(store: &Store, caller: Caller, command: Command, values: Option<Values>) -> Result<Authorized> {
     let need = command.entry().need;
     let Some(general) = caller.role else {
-        return refused("You have no role in Gaggle yet. Ask an admin to add you under `[access]`.");
+        return refused(NO_ROLE);
     };
     let (subject, role) = match need.of {
         Target::Person => (Subject::Nothing, Some(general)),
@@ -145,13 +156,13 @@ pub async fn authorize(store: &Store, caller: Caller, command: Command, values: 
             caller.origin.actor.key(),
         ));
     }
-    Ok(Authorized { command, caller, subject, values, _only: Checked })
+    Ok(Authorized { command, caller, subject, values, source: None, _only: Checked })
 }
 
 /// Checks a plain message to the thread that is current where it was said.
 pub async fn authorize_message(store: &Store, caller: &Caller) -> Result<(Session, Project)> {
     if caller.role.is_none() {
-        return refused("You have no role in Gaggle yet. Ask an admin to add you under `[access]`.");
+        return refused(NO_ROLE);
     }
     let (session, project) = find_session(store, caller, None).await?;
     match caller.role_on(&project) {
@@ -169,7 +180,9 @@ pub async fn find_project(store: &Store, caller: &Caller, name: &str) -> Result<
         None => (None, name),
     };
     let fits = |p: &Project| p.name == name && owner.is_none_or(|o| p.owner.0 == o || p.owner.short() == o);
-    let mut visible = store.projects_of(&caller.person).await?;
+    let mut visible = visible(store, caller).await?;
+    let names = if owner.is_some() { store.names().await? } else { HashMap::new() };
+    let fits = |p: &Project| fits(p) || (p.name == name && owner.is_some() && names.get(&p.owner).map(String::as_str) == owner);
     let mut found: Vec<Project> = visible.iter().filter(|p| fits(p)).cloned().collect();
     if found.is_empty() && caller.is_admin() {
         visible = store.all_projects().await?;
@@ -190,6 +203,44 @@ pub async fn find_project(store: &Store, caller: &Caller, name: &str) -> Result<
             let mut names: Vec<String> = found.iter().map(|p| format!("`{}/{}`", p.owner.short(), p.name)).collect();
             names.sort();
             refused(format!("Which project `{name}`? Say {}.", names.join(" or ")))
+        }
+    }
+}
+
+/// The projects that somebody owns, that are shared with them, or that are used where they speak.
+pub async fn visible(store: &Store, caller: &Caller) -> Result<Vec<Project>> {
+    let mut projects = store.projects_of(&caller.person).await?;
+    if let Some(here) = &caller.here
+        && !projects.iter().any(|p| p.id == *here)
+        && let Some(project) = store.project(here).await?
+    {
+        projects.push(project);
+    }
+    Ok(projects)
+}
+
+/// The project that a message is for which names none: the channel's, else the only one that its sender may use.
+pub async fn default_project(store: &Store, caller: &Caller) -> Result<Project> {
+    if caller.role.is_none() {
+        return refused(NO_ROLE);
+    }
+    if let Some(here) = &caller.here
+        && let Some(project) = store.project(here).await?
+    {
+        return Ok(project);
+    }
+    let mut own = store.projects_of(&caller.person).await?;
+    own.retain(|p| caller.role_on(p).is_some_and(|role| role >= Role::Member));
+    match own.len() {
+        1 => Ok(own.remove(0)),
+        0 => refused("You have no project yet. Create one with `/project create NAME`, then ask again."),
+        _ => {
+            let mut names: Vec<String> = own.iter().map(|p| format!("`{}`", p.name)).collect();
+            names.sort();
+            refused(format!(
+                "Which project is this for? You may use {}. Say `/ask NAME MESSAGE`, or make one this channel's with `/project use NAME`.",
+                names.join(", ")
+            ))
         }
     }
 }
@@ -258,7 +309,7 @@ fn project_of(command: &Command) -> Option<&str> {
     match command {
         Command::Ask(ask) => Some(&ask.name),
         Command::Project(project) => match project {
-            ProjectCommand::Create { .. } | ProjectCommand::List { .. } => None,
+            ProjectCommand::Create { .. } | ProjectCommand::List { .. } | ProjectCommand::Unuse => None,
             ProjectCommand::Show { name }
             | ProjectCommand::Rename { name, .. }
             | ProjectCommand::Update { name, .. }
@@ -270,6 +321,7 @@ fn project_of(command: &Command) -> Option<&str> {
             | ProjectCommand::Delete { name, .. }
             | ProjectCommand::Status { name }
             | ProjectCommand::Exec { name, .. }
+            | ProjectCommand::Use { name }
             | ProjectCommand::Logs { name, .. } => Some(name),
             ProjectCommand::Secret(secret) => match secret {
                 ProjectSecretCommand::Set { name, .. }

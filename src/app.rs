@@ -1,6 +1,9 @@
 //! The composition root: the only file that names concrete adapters, and the only one that reads the configuration.
 
+mod check;
 mod names;
+mod parts;
+mod slack;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,21 +17,20 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Patience, demo};
+use crate::chat::Chat;
 use crate::chat::console::{self, Console, Door, Handed, Line, Mode, Output, Setup, Taker};
-use crate::chat::slack::manifest;
+use crate::chat::slack::{Slack, manifest};
 use crate::cli::{Cli, Command, Dev, DevAgent, Manifest, Serve};
-use crate::config::{AgentName, Config, Fault, RuntimeKind};
+use crate::config::{AgentName, Config, Fault};
 use crate::control::{self, Control};
 use crate::engine::{Engine, Inbound, Input};
 use crate::handlers::About;
 use crate::model::{Origin, Timestamp, TurnId};
-use crate::runtime::attached::{AttachedOptions, AttachedRuntime};
-use crate::runtime::kubernetes::{self, KubernetesRuntime, ServerKeys};
-use crate::runtime::local::{LocalOptions, LocalRuntime, Program};
-use crate::runtime::{Health, Runtime};
+use crate::runtime::kubernetes::ServerKeys;
 use crate::server::{self, Readiness};
-use crate::store::{self, Store};
+use crate::store::{self, Journal, Store};
 use crate::work::{self, Work};
+use slack::SlackDesk;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -44,7 +46,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Dev(dev) => run_dev(dev).await,
         Command::Serve(serve) => run_serve(serve).await,
-        Command::Check { config } => run_check(&config).await,
+        Command::Check { config } => check::run_check(&config).await,
         Command::Manifest(Manifest::Slack { config }) => Ok(print_manifest(config.as_deref())),
         Command::DemoAgent { listen } => run_demo(listen).await,
         Command::Backup { file, data } => run_backup(&file, &data).await,
@@ -91,8 +93,7 @@ async fn run_dev(dev: Dev) -> anyhow::Result<ExitCode> {
     if !dev.command.is_empty() {
         config.agent.command = Some(dev.command);
     }
-    let door = door(dev.json);
-    App::start(config, home, door, true).await?.run(true).await
+    App::start(config, home, Some(door(dev.json))).await?.run(true).await
 }
 
 async fn run_serve(serve: Serve) -> anyhow::Result<ExitCode> {
@@ -100,15 +101,18 @@ async fn run_serve(serve: Serve) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(faults) => return Ok(report(&faults)),
     };
-    let door = door(serve.json);
-    if door == Way::Plain {
+    let door = match door(serve.json) {
+        Way::Plain if config.slack.is_some() => None,
+        way => Some(way),
+    };
+    if door == Some(Way::Plain) {
         return Ok(report(&[Fault {
             key: "serve".into(),
             what: "no surface is configured and there is no terminal".into(),
             fix: "run it on a terminal, or with `--json`, or configure a chat surface".into(),
         }]));
     }
-    App::start(config, false, door, false).await?.run(false).await
+    App::start(config, false, door).await?.run(false).await
 }
 
 fn door(json: bool) -> Way {
@@ -130,13 +134,19 @@ fn report(faults: &[Fault]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The program with everything that it consists of.
-struct App {
-    engine: Engine,
+/// The console with its two ends.
+struct Seat {
     way: Way,
     console: Console,
     output: Output,
     lines: tokio::sync::mpsc::Receiver<Line>,
+}
+
+/// The program with everything that it consists of.
+struct App {
+    engine: Engine,
+    seat: Option<Seat>,
+    slack: Option<(Slack, Arc<SlackDesk>)>,
     recovered: Vec<crate::model::Turn>,
     control: Option<Control>,
     server: Option<(tokio::net::TcpListener, axum::Router)>,
@@ -145,7 +155,7 @@ struct App {
 }
 
 impl App {
-    async fn start(mut config: Config, home: bool, door: Way, dev: bool) -> anyhow::Result<Self> {
+    async fn start(mut config: Config, home: bool, way: Option<Way>) -> anyhow::Result<Self> {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -158,63 +168,126 @@ impl App {
             None => None,
             Some(address) => Some((server::listen(address).await?, server::routes(server::metrics()?, ready.clone()))),
         };
+        let slack = match config.slack.take() {
+            Some(options) => {
+                let journal = Journal::open(&store).await.context("what came in cannot be kept")?;
+                let desk = Arc::new(SlackDesk::new(store.clone(), journal, &config.access.roles));
+                Some((Slack::connect(options, desk.clone()).await?, desk))
+            }
+            None => None,
+        };
         let cipher = store.clone();
         let keys: ServerKeys = Arc::new(move |project| work::server_key(&cipher, project));
-        let (runtime, agent) = runtime(&config, home, keys).await?;
-        let (console, output, lines) = console(door, &store, &agent);
+        let (runtime, agent) = parts::runtime(&config, home, keys).await?;
+        let seat = way.map(|way| {
+            let (console, output, lines) = console(way, &store, &agent);
+            Seat { way, console, output, lines }
+        });
+        let mut chats: Vec<Arc<dyn Chat>> = Vec::new();
+        chats.extend(seat.iter().map(|seat| Arc::new(seat.console.clone()) as Arc<dyn Chat>));
+        chats.extend(slack.iter().map(|(slack, _)| Arc::new(slack.clone()) as Arc<dyn Chat>));
         let patience = Patience { stream_idle: config.agent.stream_idle_timeout, ..Patience::default() };
-        let work = Work::new(store.clone(), runtime, vec![Arc::new(console.clone())], config.limits, patience);
+        let work = Work::new(store.clone(), runtime, chats, config.limits, patience);
         let recovered = work
             .recover()
             .await
             .map_err(|e| anyhow::anyhow!("the store and the runtime cannot be brought together: {}", e.told()))?;
         let control = Control::open(store.dir());
         let about = About { version: VERSION, started: Timestamp::now(), agent };
-        let _ = dev;
         let engine = Engine::new(work, config.access, about);
+        if let Some((_, desk)) = &slack {
+            desk.open(engine.clone());
+        }
         let idle_stop = config.runtime.idle_stop;
-        Ok(Self { engine, way: door, console, output, lines, recovered, control, server, ready, idle_stop })
+        Ok(Self { engine, seat, slack, recovered, control, server, ready, idle_stop })
     }
 
     async fn run(self, users: bool) -> anyhow::Result<ExitCode> {
-        let Self { engine, way, console, output, lines, recovered, control, server, ready, idle_stop } = self;
+        let Self { engine, mut seat, slack, recovered, control, server, ready, idle_stop } = self;
         let stop = CancellationToken::new();
+        // Nothing more comes in while what is under way ends.
+        let listening = CancellationToken::new();
         let work = engine.work().clone();
         let mut tasks = Vec::new();
         if let Some(control) = control {
             tasks.push(tokio::spawn(control.run(work.store().clone(), stop.clone())));
         }
-        if let Some((listener, routes)) = server {
-            tasks.push(tokio::spawn(server::serve(listener, routes, stop.clone())));
-        }
         // Before `ready` is told: whoever hears of it may end us at once.
         let mut terminate = signals()?;
-        let mut hangup = hangup(way)?;
-        ready.set(true);
-        console.ready(VERSION).await;
-        tracing::info!(version = VERSION, "ready");
+        let mut hangup = hangup(seat.as_ref().map(|seat| seat.way))?;
+        let slack_runs = match &slack {
+            Some((slack, _)) => Some(slack.start(listening.clone()).await?),
+            None => None,
+        };
+        if let Some((listener, mut routes)) = server {
+            if let Some(doors) = slack_runs.as_ref().and_then(|running| running.routes.clone()) {
+                routes = routes.merge(doors);
+            }
+            tasks.push(tokio::spawn(server::serve(listener, routes, stop.clone())));
+        }
         work.resume(recovered);
         if let Some(after) = idle_stop {
             work.stop_idle(after);
         }
-        let closed = output.closed.clone();
-        let door = Door::new(console.clone(), Entrance(engine.clone()), users).run(lines);
+        let heard = {
+            let (ready, seat) = (ready.clone(), seat.as_ref().map(|seat| seat.console.clone()));
+            tokio::spawn(async move {
+                if let Some(running) = &slack_runs {
+                    running.ready().await;
+                }
+                ready.set(true);
+                if let Some(console) = seat {
+                    console.ready(VERSION).await;
+                }
+                tracing::info!(version = VERSION, "ready");
+                // Kept until the end, and with it the sockets.
+                std::future::pending::<()>().await;
+                drop(slack_runs);
+            })
+        };
+        let closed = seat.as_ref().map(|seat| seat.output.closed.clone());
+        let way = seat.as_ref().map(|seat| seat.way);
+        let door = seat.as_mut().map(|seat| {
+            let lines = std::mem::replace(&mut seat.lines, tokio::sync::mpsc::channel(1).1);
+            Door::new(seat.console.clone(), Entrance(engine.clone()), users).run(lines)
+        });
+        let door = async {
+            match door {
+                Some(door) => door.await.failed,
+                None => std::future::pending().await,
+            }
+        };
+        let closed = async {
+            match closed {
+                Some(closed) => closed.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
         let code = tokio::select! {
-            // A person has seen what was refused.
-            end = door => if end.failed && way != Way::Terminal { ExitCode::FAILURE } else { ExitCode::SUCCESS },
+            // A person has seen what was refused. Where a chat is served too, the end of the input is not the end.
+            failed = door, if slack.is_none() => if failed && way != Some(Way::Terminal) { ExitCode::FAILURE } else { ExitCode::SUCCESS },
             () = terminate.wait() => ExitCode::SUCCESS,
             Some(()) = async { hangup.as_mut()?.recv().await } => ExitCode::SUCCESS,
-            () = closed.cancelled() => ExitCode::SUCCESS,
+            () = closed => ExitCode::SUCCESS,
         };
         ready.set(false);
-        console.close_input();
+        listening.cancel();
+        if let Some(seat) = &seat {
+            seat.console.close_input();
+        }
         work.shutdown().await;
+        if let Some((slack, _)) = &slack {
+            slack.finish(Duration::from_secs(5)).await;
+        }
         stop.cancel();
+        heard.abort();
         for task in tasks {
             let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
         }
-        console.finish(Duration::from_secs(5)).await;
-        tokio::task::spawn_blocking(move || output.finish(Duration::from_secs(5))).await?;
+        if let Some(seat) = seat {
+            seat.console.finish(Duration::from_secs(5)).await;
+            tokio::task::spawn_blocking(move || seat.output.finish(Duration::from_secs(5))).await?;
+        }
         Ok(code)
     }
 }
@@ -253,7 +326,7 @@ impl Taker for Entrance {
             Handed::Fill(form, values) => Input::Form { form, values },
             Handed::Cancel(form) => Input::CancelForm { form },
         };
-        let ticket = self.0.submit(Inbound { origin, input }).await;
+        let ticket = self.0.submit(Inbound { origin, input, source: None }).await;
         (ticket.turn, ticket.ended().boxed())
     }
 
@@ -266,138 +339,16 @@ impl Taker for Entrance {
     }
 }
 
-/// The runtime and how its agent is called.
-async fn runtime(config: &Config, home: bool, keys: ServerKeys) -> anyhow::Result<(Arc<dyn Runtime>, String)> {
-    if config.runtime.kind == RuntimeKind::Attached {
-        let url = config.agent.url.clone().context("`agent.url` is missing")?;
-        let mut options = AttachedOptions::new(url.clone(), config.data_dir.clone());
-        options.secret_key = config.agent.secret_key.clone();
-        options.protocol = config.agent.protocol;
-        options.workdir = config.agent.workdir.clone();
-        return Ok((Arc::new(AttachedRuntime::new(options)?), format!("the server at {url}")));
-    }
-    if config.runtime.kind == RuntimeKind::Kubernetes {
-        let runtime = KubernetesRuntime::connect(config.kubernetes.clone(), &config.cluster, keys).await?;
-        return Ok((Arc::new(runtime), agent_on_kubernetes(config)));
-    }
-    let (program, agent) = program(config)?;
-    let mut options = LocalOptions::new(config.data_dir.clone(), program);
-    options.env = config.agent.env.clone();
-    options.inherit_home = home;
-    Ok((Arc::new(LocalRuntime::new(options)), agent))
-}
-
-fn agent_on_kubernetes(config: &Config) -> String {
-    format!("`{}` on Kubernetes", config.kubernetes.image)
-}
-
-fn program(config: &Config) -> anyhow::Result<(Program, String)> {
-    if let Some(command) = &config.agent.command {
-        let (program, args) = command.split_first().context("`agent.command` is empty")?;
-        let shown = format!("`{program}` over stdio");
-        return Ok((Program::Stdio { command: program.into(), args: args.to_vec() }, shown));
-    }
-    let goose = match config.agent.name {
-        AgentName::Goose => true,
-        AgentName::Demo => false,
-        AgentName::Auto => on_path("goose"),
-    };
-    let listen = ["--host", "{host}", "--port", "{port}"].map(str::to_owned);
-    if goose {
-        let args = ["serve".to_owned()].into_iter().chain(listen).collect();
-        return Ok((Program::Http { command: "goose".into(), args, protocol: config.agent.protocol }, "Goose".to_owned()));
-    }
-    let args = ["demo-agent", "--listen", "{host}:{port}"].map(str::to_owned).to_vec();
-    let own = std::env::current_exe().context("the program cannot find itself")?;
-    let protocol = crate::agent::Protocol::Acp;
-    Ok((Program::Http { command: own, args, protocol }, "the demo agent (no AI model)".to_owned()))
-}
-
-fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
-}
-
 fn print_manifest(file: Option<&Path>) -> ExitCode {
-    let wanted = manifest::Wanted::default();
-    if let Some(file) = file
-        && let Err(faults) = Config::load(Some(file), environment())
-    {
-        return report(&faults);
+    let mut wanted = manifest::Wanted::default();
+    if let Some(file) = file {
+        match Config::load(Some(file), environment()) {
+            Ok(config) => wanted = config.slack.as_ref().map_or(wanted, manifest::Wanted::from),
+            Err(faults) => return report(&faults),
+        }
     }
     say(manifest::yaml(&manifest::manifest(&wanted)).trim_end());
     ExitCode::SUCCESS
-}
-
-async fn run_check(file: &Path) -> anyhow::Result<ExitCode> {
-    let config = match Config::load(Some(file), environment()) {
-        Ok(config) => config,
-        Err(faults) => {
-            let rows = faults.iter().map(|f| Health { what: f.key.clone(), found: f.what.clone(), fault: Some(f.fix.clone()) });
-            return Ok(table(rows.collect()));
-        }
-    };
-    let mut rows = vec![Health { what: "configuration".into(), found: "understood".into(), fault: None }];
-    rows.extend(config.warnings.iter().map(|w| Health { what: "warning".into(), found: w.clone(), fault: None }));
-    let (dir, key) = (config.data_dir.clone(), config.secret_key.clone());
-    let opened = tokio::task::spawn_blocking(move || Store::open(&dir, key.as_ref())).await?;
-    // Operators check next to the Gaggle that runs: in its pod, say.
-    let running = matches!(&opened, Err(e) if e.in_use);
-    rows.push(match opened {
-        Err(e) if running => {
-            Health { what: "store".into(), found: format!("{} is in use by a running Gaggle", e.path.display()), fault: None }
-        }
-        Ok(store) => Health { what: "store".into(), found: format!("{} is writable", store.dir().display()), fault: None },
-        Err(e) => Health { what: "store".into(), found: e.what, fault: Some(e.fix) },
-    });
-    if let Some(address) = config.server.listen {
-        rows.push(match server::listen(address).await {
-            Ok(_) => Health { what: "server.listen".into(), found: format!("{address} is free"), fault: None },
-            Err(_) if running => {
-                Health { what: "server.listen".into(), found: format!("{address} is in use while Gaggle runs"), fault: None }
-            }
-            Err(_) => Health {
-                what: "server.listen".into(),
-                found: format!("{address} cannot be listened on"),
-                fault: Some("stop what listens there, or choose another address".into()),
-            },
-        });
-    }
-    if config.runtime.kind == RuntimeKind::Kubernetes {
-        // Asked without a runtime, which would begin to watch.
-        rows.push(Health { what: "agent".into(), found: agent_on_kubernetes(&config), fault: None });
-        rows.extend(kubernetes::check::check(&config.cluster).await);
-        return Ok(table(rows));
-    }
-    let mut config = config;
-    config.data_dir = config.data_dir.canonicalize().unwrap_or(config.data_dir);
-    // Nobody is spoken to in their name.
-    let no_keys: ServerKeys = Arc::new(|_| String::new().into());
-    match runtime(&config, false, no_keys).await {
-        Ok((runtime, agent)) => {
-            rows.push(Health { what: "agent".into(), found: agent, fault: None });
-            rows.extend(runtime.health().await);
-        }
-        Err(error) => {
-            rows.push(Health { what: "runtime".into(), found: format!("{error:#}"), fault: Some("mend the setting".into()) })
-        }
-    }
-    Ok(table(rows))
-}
-
-fn table(rows: Vec<Health>) -> ExitCode {
-    let wide = rows.iter().map(|r| r.what.chars().count()).max().unwrap_or(0);
-    let mut code = ExitCode::SUCCESS;
-    for row in rows {
-        let pad = " ".repeat(wide - row.what.chars().count());
-        match row.fault {
-            None => say(&format!("ok     {}{pad}  {}", row.what, row.found)),
-            Some(fix) => {
-                say(&format!("FAULT  {}{pad}  {}; {fix}", row.what, row.found));
-                code = ExitCode::FAILURE;
-            }
-        }
-    }
-    code
 }
 
 async fn run_demo(listen: Option<std::net::SocketAddr>) -> anyhow::Result<ExitCode> {
@@ -461,9 +412,9 @@ fn signals() -> anyhow::Result<Signals> {
 }
 
 /// The terminal was closed: the agents must not be left behind.
-fn hangup(way: Way) -> anyhow::Result<Option<tokio::signal::unix::Signal>> {
+fn hangup(way: Option<Way>) -> anyhow::Result<Option<tokio::signal::unix::Signal>> {
     use tokio::signal::unix::{SignalKind, signal};
-    Ok(if way == Way::Terminal { Some(signal(SignalKind::hangup())?) } else { None })
+    Ok(if way == Some(Way::Terminal) { Some(signal(SignalKind::hangup())?) } else { None })
 }
 
 impl Signals {

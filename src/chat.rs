@@ -23,8 +23,14 @@ pub trait Chat: Send + Sync {
     /// Tells a conversation something that nobody there asked for.
     async fn note(&self, to: &ConversationId, text: String);
 
-    /// Opens a thread below where `to` was said. `None`: the surface has none of its own, and the engine numbers them.
-    async fn open_thread(&self, to: &Origin, title: &str) -> Result<Option<ConversationId>>;
+    /// Opens a thread below where `to` was said, or, where that is a thread that is `free`, takes that one. `None`: the surface
+    /// has none of its own, and the engine numbers them.
+    async fn open_thread(&self, to: &Origin, message: &str, free: bool) -> Result<Option<ConversationId>>;
+
+    /// Whether a command that lacks arguments is asked for them in a form, rather than refused.
+    fn asks_for_arguments(&self) -> bool {
+        false
+    }
 
     /// Whether a form can be filled in there.
     fn has_forms(&self) -> bool;

@@ -11,6 +11,7 @@ mod keys;
 mod kubernetes;
 mod nearest;
 mod reader;
+mod slack;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -25,6 +26,7 @@ use secrecy::SecretString;
 pub use agent::{Agent, AgentName};
 
 use crate::access::Policy;
+use crate::chat;
 use crate::work::Limits;
 use reader::Reader;
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub kubernetes: kubernetes::Options,
     /// Where the way to the cluster is told.
     pub cluster: kubernetes::Access,
+    /// `None`: Slack is not used.
+    pub slack: Option<chat::slack::Options>,
     pub access: Policy,
     pub limits: Limits,
     /// `GAGGLE_SECRET_KEY`: what seals the stored secrets; never in the file.
@@ -114,6 +118,7 @@ impl Config {
         let kind = runtime_kind(reader);
         let (data_dir, server) = (data_dir(reader), Server { listen: listen(reader) });
         let agent = agent::read(reader, kind);
+        let listens = server.listen.is_some();
         Self {
             data_dir,
             server,
@@ -121,6 +126,7 @@ impl Config {
             kubernetes: kubernetes::read(reader, kind, &agent),
             cluster: kubernetes::access(reader),
             agent,
+            slack: slack::read(reader, listens),
             access: access::read(reader),
             limits: limits(reader),
             secret_key: reader.secret_key.take(),

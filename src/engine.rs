@@ -4,18 +4,19 @@
 //! itself and is awaited through the [`Ticket`].
 
 mod forms;
+mod said;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use gaggle_commands::{Command, OptionValue};
+use gaggle_commands::{Command, OptionValue, Visibility};
 
 use crate::access::{self, Authorized, Caller, Policy};
 use crate::error::{Error, Result};
 use crate::handlers::{self, About, Context, Outcome};
-use crate::model::{FormId, Origin, Reply, Timestamp, TurnId, TurnState, Values};
+use crate::model::{Attachment, FormId, Message, Notice, Origin, Reply, Said, Timestamp, TurnId, TurnState, Values};
 use crate::store::AuditEntry;
 use crate::work::{TurnTicket, Work};
 
@@ -24,11 +25,35 @@ use crate::work::{TurnTicket, Work};
 pub struct Inbound {
     pub origin: Origin,
     pub input: Input,
+    /// The surface's key of it, if it keeps what came until that is done: a turn takes it out of the inbox.
+    pub source: Option<String>,
 }
 
 #[derive(Debug)]
 pub enum Input {
     Text(String),
+    /// A message with what came with it.
+    Message {
+        text: String,
+        attachments: Vec<(Attachment, Vec<u8>)>,
+        /// It may open a session where there is none yet.
+        starts: bool,
+    },
+    /// Another text for a message that waits still.
+    Edit {
+        source: String,
+        text: String,
+    },
+    /// The message is gone: if it waits still, it is not to be answered.
+    Withdraw {
+        source: String,
+    },
+    /// Their account was closed: what waits of theirs is not answered any more.
+    Gone,
+    Feedback {
+        turn: TurnId,
+        good: bool,
+    },
     /// From platforms with structured commands.
     Options {
         path: String,
@@ -47,6 +72,8 @@ pub enum Input {
 pub struct Ticket {
     /// The turn that answers it, if it is a message.
     pub turn: Option<TurnId>,
+    /// It waits for a form, so it may take as long as a person likes.
+    pub asks: bool,
     ended: BoxFuture<'static, bool>,
 }
 
@@ -57,11 +84,11 @@ impl Ticket {
     }
 
     fn done(ok: bool) -> Self {
-        Self { turn: None, ended: std::future::ready(ok).boxed() }
+        Self { turn: None, asks: false, ended: std::future::ready(ok).boxed() }
     }
 
     fn turn(ticket: TurnTicket) -> Self {
-        Self { turn: Some(ticket.turn), ended: ticket.ended().map(|state| state == TurnState::Done).boxed() }
+        Self { turn: Some(ticket.turn), asks: false, ended: ticket.ended().map(|state| state == TurnState::Done).boxed() }
     }
 }
 
@@ -96,16 +123,28 @@ impl Engine {
     }
 
     async fn accept(&self, inbound: Inbound) -> Result<Ticket> {
-        let Inbound { origin, input } = inbound;
+        let Inbound { origin, input, source } = inbound;
         let command = match input {
+            Input::Message { text, attachments, starts } => return self.message(origin, source, text, attachments, starts).await,
+            Input::Edit { source, text } => return self.edit(origin, &source, text).await,
+            Input::Withdraw { source } => return self.withdraw(&source).await,
+            Input::Gone => return self.gone(origin).await,
+            Input::Feedback { turn, good } => return self.feedback(origin, turn, good).await,
             Input::Form { form, values } => return self.answer_form(origin, form, Some(values)).await,
             Input::CancelForm { form } => return self.answer_form(origin, form, None).await,
-            Input::Text(text) if !gaggle_commands::is_command(&text) => return self.message(origin, text).await,
-            Input::Text(text) => gaggle_commands::parse_text(&text),
+            Input::Text(text) if !gaggle_commands::is_command(&text) => {
+                return self.message(origin, source, text, Vec::new(), false).await;
+            }
+            Input::Text(text) => match gaggle_commands::parse_text(&text) {
+                Err(usage) if !usage.missing.is_empty() && self.asks_for_arguments(&origin) => {
+                    return self.ask_arguments(origin, &text, usage).await;
+                }
+                other => other,
+            },
             Input::Options { path, values } => gaggle_commands::parse_options(&path, &values),
         };
         match command {
-            Ok(command) => self.command(origin, command, None).await,
+            Ok(command) => self.command(origin, source, command, None).await,
             Err(usage) => {
                 let caller = self.caller(&origin).await?;
                 let path = usage.path.clone().unwrap_or_default();
@@ -116,39 +155,67 @@ impl Engine {
     }
 
     async fn caller(&self, origin: &Origin) -> Result<Caller> {
-        let person = self.work().store().person(&origin.actor).await?;
-        let role = self.0.context.policy.role(&person, &origin.actor.key());
-        let executes = self.0.context.policy.executes(&person, &origin.actor.key());
-        Ok(Caller { person, role, executes, origin: origin.clone() })
+        let (person, here) = self.work().store().person_in(&origin.actor, &origin.conversation.channel()).await?;
+        let role = self.0.context.policy.role(&person, &origin.actor);
+        let executes = self.0.context.policy.executes(&person, &origin.actor);
+        Ok(Caller { person, role, executes, here, origin: origin.clone() })
     }
 
-    async fn message(&self, origin: Origin, text: String) -> Result<Ticket> {
-        if text.trim().is_empty() {
+    async fn message(
+        &self,
+        origin: Origin,
+        source: Option<String>,
+        text: String,
+        attachments: Vec<(Attachment, Vec<u8>)>,
+        starts: bool,
+    ) -> Result<Ticket> {
+        if text.trim().is_empty() && attachments.is_empty() {
             return Err(Error::Refused("The message is empty. Write something, or see what you can type with `/help`.".into()));
         }
         let caller = self.caller(&origin).await?;
-        let (session, _) = match access::authorize_message(self.work().store(), &caller).await {
-            Ok(found) => found,
+        let (kept, bytes) = attachments.into_iter().unzip();
+        let message = Message { attachments: kept, ..Message::new(caller.person.clone(), text) };
+        let said = Said { message, bytes, source };
+        let store = self.work().store();
+        if starts && store.thread_at(&origin.conversation).await?.is_none() {
+            return self.first_message(caller, said).await;
+        }
+        let session = match access::authorize_message(store, &caller).await {
+            Ok((session, _)) => session,
             Err(error) => {
                 self.audit(&caller, "message".into(), format!("refused: {error}"));
                 return Err(error);
             }
         };
         self.audit(&caller, format!("message {}", session.id), "allowed".into());
-        let ticket = self.work().say(&session, &caller.person, origin, text).await?;
+        let ticket = self.work().say(&session, origin, said).await?;
         Ok(Ticket::turn(ticket))
     }
 
-    async fn command(&self, origin: Origin, command: Command, values: Option<Values>) -> Result<Ticket> {
+    /// A message where no session is yet, for the project that goes without saying.
+    async fn first_message(&self, caller: Caller, said: Said) -> Result<Ticket> {
+        let project = match access::default_project(self.work().store(), &caller).await {
+            Ok(project) => project,
+            Err(error) => {
+                self.audit(&caller, "message".into(), format!("refused: {error}"));
+                return Err(error);
+            }
+        };
+        self.audit(&caller, format!("message to {}", project.name), "allowed".into());
+        Ok(Ticket::turn(self.work().ask(&project, caller.origin, said).await?))
+    }
+
+    async fn command(&self, origin: Origin, source: Option<String>, command: Command, values: Option<Values>) -> Result<Ticket> {
         let caller = self.caller(&origin).await?;
         let summary = format!("/{}", command.summary().trim_start_matches('/'));
-        let call = match access::authorize(self.work().store(), caller.clone(), command, values).await {
+        let mut call = match access::authorize(self.work().store(), caller.clone(), command, values).await {
             Ok(call) => call,
             Err(error) => {
                 self.audit(&caller, summary, format!("refused: {error}"));
                 return Err(error);
             }
         };
+        call.source = source;
         self.audit(&caller, summary.clone(), "allowed".into());
         if call.values.is_none()
             && let Some(form) = handlers::form(&self.0.context, &call)?
@@ -160,7 +227,7 @@ impl Engine {
             return match handlers::handle(&self.0.context, call).await? {
                 Outcome::Turn(ticket) => Ok(Ticket::turn(ticket)),
                 Outcome::Reply(reply) => {
-                    let ok = reply.notice == crate::model::Notice::Ok;
+                    let ok = reply.notice == Notice::Ok;
                     self.reply(&origin, reply).await;
                     Ok(Ticket::done(ok))
                 }
@@ -172,11 +239,12 @@ impl Engine {
     fn spawn(&self, call: Authorized, summary: String) -> Ticket {
         let engine = self.clone();
         let caller = call.caller.clone();
+        let private = call.command.entry().visibility == Visibility::Private;
         let (told, origin) = (self.clone(), caller.origin.clone());
         let task = tokio::spawn(async move {
             let result = handlers::handle(&engine.0.context, call).await;
             let reply = match result {
-                Ok(Outcome::Reply(reply)) => reply,
+                Ok(Outcome::Reply(reply)) => Reply { private, ..reply },
                 Ok(Outcome::Turn(ticket)) => return ticket.ended().await == TurnState::Done,
                 Err(error) => {
                     let error = error.told();
@@ -190,6 +258,7 @@ impl Engine {
         });
         Ticket {
             turn: None,
+            asks: false,
             ended: async move {
                 match task.await {
                     Ok(ok) => ok,
@@ -203,7 +272,9 @@ impl Engine {
         }
     }
 
-    async fn reply(&self, to: &Origin, reply: Reply) {
+    async fn reply(&self, to: &Origin, mut reply: Reply) {
+        // What did not work is nobody else's business.
+        reply.private |= reply.notice != Notice::Ok;
         if let Some(chat) = self.work().chat(to) {
             chat.reply(to, reply).await;
         }

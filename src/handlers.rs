@@ -3,15 +3,19 @@
 mod approval;
 mod ask;
 mod audit;
+mod candidates;
+mod cards;
 mod exec;
 mod general;
 mod project;
+mod project_channel;
 mod project_settings;
 mod project_status;
 mod secret;
 mod session;
 mod show;
 
+pub use candidates::candidates;
 use gaggle_commands::{Command, ProjectCommand, ProjectSecretCommand, SecretCommand, SessionCommand};
 
 use crate::access::{Authorized, Policy};

@@ -11,14 +11,14 @@ mod session;
 mod turn;
 
 pub use approval::{Answer, Approval, ApprovalState};
-pub use content::{Content, clip, words};
+pub use content::{Attachment, Content, clip, words};
 pub use form::{Field, Form, Values};
 pub use id::{ApprovalId, ConversationId, FormId, ProjectId, SessionId, TurnId};
 pub use person::{Actor, Origin, PersonId};
 pub use project::{Project, Settings, Status};
 pub use reply::{Action, Card, File, Notice, Progress, Reply, StepState, Style};
 pub use session::{Session, Thread};
-pub use turn::{Message, PromptRef, ToolLine, ToolState, Turn, TurnState, Usage};
+pub use turn::{Message, PromptRef, Said, ToolLine, ToolState, Turn, TurnState, Usage};
 
 /// A moment, as everything stores and shows it.
 pub use jiff::Timestamp;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,16 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await {
+    if let Err(error) = axum::serve(
+        // Answers are small and must not wait for company.
+        listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        }),
+        routes,
+    )
+    .with_graceful_shutdown(stop.cancelled_owned())
+    .await
+    {
         tracing::error!(%error, "the HTTP server ended");
     }
 }

@@ -6,6 +6,8 @@ mod approvals;
 mod audit;
 mod backup;
 mod cipher;
+mod inbox;
+mod journal;
 mod open;
 mod people;
 mod projects;
@@ -23,6 +25,8 @@ use redb::{Database, ReadTransaction};
 pub use audit::AuditEntry;
 pub use backup::{offline as backup_offline, restore};
 pub use cipher::{Cipher, KeySource};
+pub use inbox::{Kept, Receipt};
+pub use journal::Journal;
 pub use open::{DATABASE, OpenError, SCHEMA};
 pub use secrets::Scope;
 pub use sessions::{Place, SessionSummary};
@@ -38,17 +42,18 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     db: Arc<Database>,
     writer: Writer,
-    cipher: Cipher,
+    cipher: Arc<Cipher>,
     dir: PathBuf,
+    known: people::Known,
 }
 
 impl Store {
     /// Opens or creates the store in `dir`. Blocking: called once, at start.
     pub fn open(dir: &Path, secret_key: Option<&secrecy::SecretString>) -> Result<Self, OpenError> {
         let db = Arc::new(open::database(dir)?);
-        let cipher = Cipher::load(dir, secret_key)?;
+        let cipher = Arc::new(Cipher::load(dir, secret_key)?);
         let writer = Writer::start(db.clone()).map_err(|e| OpenError::new(dir, e.to_string(), "look at the system's log"))?;
-        Ok(Self(Arc::new(Inner { db, writer, cipher, dir: dir.to_owned() })))
+        Ok(Self(Arc::new(Inner { db, writer, cipher, dir: dir.to_owned(), known: people::Known::default() })))
     }
 
     pub fn cipher(&self) -> &Cipher {

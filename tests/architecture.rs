@@ -19,7 +19,8 @@ const MAY: &[(&str, &[&str])] = &[
     ("engine", &["commands", "model", "error", "access", "handlers", "work", "store"]),
     ("server", &[]),
     ("control", &["store"]),
-    ("config", &["commands", "access", "agent", "runtime", "work"]),
+    // The options of each surface are its own.
+    ("config", &["commands", "access", "agent", "runtime", "work", "chat"]),
     ("cli", &[]),
     (
         "app",

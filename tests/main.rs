@@ -9,6 +9,7 @@ mod demo_agent;
 mod goose_api;
 mod goose_real;
 mod runtime;
+mod slack_standin;
 mod stories;
 mod support;
 mod terminal;

@@ -171,7 +171,9 @@ fn project(command: &ProjectCommand) -> Arguments {
         | ProjectCommand::Status { name }
         | ProjectCommand::Activate { name }
         | ProjectCommand::Deactivate { name }
-        | ProjectCommand::Restart { name } => one("name", name),
+        | ProjectCommand::Restart { name }
+        | ProjectCommand::Use { name } => one("name", name),
+        ProjectCommand::Unuse => Vec::new(),
         ProjectCommand::Rename { name, new_name } => [one("name", name), one("new_name", new_name)].concat(),
         ProjectCommand::Update { name, settings: set, model, provider, mode } => [
             one("name", name),

@@ -173,6 +173,8 @@ pub const CATALOG: &[Entry] = &[
     )
     .private()
     .executes(),
+    command("project use", Owner, Project, &["/project use demo"]),
+    command("project unuse", Viewer, Person, &["/project unuse"]),
     command("project secret set", Owner, Project, &["/project secret set demo OPENAI_API_KEY"]).private().secret(),
     command("project secret list", Owner, Project, &["/project secret list demo"]).private().secret(),
     command("project secret unset", Owner, Project, &["/project secret unset demo OPENAI_API_KEY"]).private().secret(),
@@ -221,6 +223,8 @@ impl Command {
                 ProjectCommand::Delete { .. } => "project delete",
                 ProjectCommand::Logs { .. } => "project logs",
                 ProjectCommand::Exec { .. } => "project exec",
+                ProjectCommand::Use { .. } => "project use",
+                ProjectCommand::Unuse => "project unuse",
                 ProjectCommand::Secret(command) => match command {
                     ProjectSecretCommand::Set { .. } => "project secret set",
                     ProjectSecretCommand::List { .. } => "project secret list",

@@ -6,6 +6,7 @@
 mod approval;
 mod ask;
 mod audit;
+mod blanks;
 mod canonical;
 mod catalog;
 mod check;
@@ -28,6 +29,7 @@ mod words;
 pub use approval::{ApprovalCommand, Approve, Deny};
 pub use ask::Ask;
 pub use audit::Audit;
+pub use blanks::{Blank, blanks};
 pub use catalog::{CATALOG, Entry, Need, Role, Target, Visibility, entry};
 pub use complete::{Candidates, Completion, candidates_for, complete};
 pub use general::{Help, Thread};

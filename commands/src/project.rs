@@ -141,6 +141,14 @@ pub enum ProjectCommand {
         #[arg(value_name = "CMD", last = true, required = true)]
         argv: Vec<String>,
     },
+    /// Make a project this channel's: its members may then use it here, and need not name it
+    Use {
+        /// The project, as demo or owner/demo
+        #[arg(value_name = "NAME", value_parser = project_ref)]
+        name: String,
+    },
+    /// Take back what `use` gave this channel
+    Unuse,
     /// A project's secrets, which reach its agent's environment
     #[command(subcommand)]
     Secret(ProjectSecretCommand),

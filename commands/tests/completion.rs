@@ -24,7 +24,7 @@ fn by_place() {
         ("/gaggle /pro", "9: project"),
         (
             "/project ",
-            "9: create list show status rename update share unshare activate deactivate restart delete logs exec secret",
+            "9: create list show status rename update share unshare activate deactivate restart delete logs exec use unuse secret",
         ),
         ("/project de", "9: deactivate delete"),
         ("/project secret ", "16: set list unset"),

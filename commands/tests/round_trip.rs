@@ -96,6 +96,8 @@ fn project() -> impl Strategy<Value = Command> {
         reference().prop_map(|name| ProjectCommand::Activate { name }),
         reference().prop_map(|name| ProjectCommand::Deactivate { name }),
         reference().prop_map(|name| ProjectCommand::Restart { name }),
+        reference().prop_map(|name| ProjectCommand::Use { name }),
+        Just(ProjectCommand::Unuse),
         (reference(), any::<bool>(), any::<bool>())
             .prop_map(|(name, keep_files, yes)| { ProjectCommand::Delete { name, keep_files, yes } }),
         (reference(), 1..=10_000_u32, of(1..=1_000_000_u64), any::<bool>(), any::<bool>()).prop_map(

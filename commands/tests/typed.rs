@@ -276,3 +276,25 @@ pub const TYPED: &[(&str, &str)] = &[
     ("/audit --user ''", "@ann"),
     ("/help --all", "no such flag"),
 ];
+
+#[test]
+fn a_command_without_its_arguments_says_what_it_needs() {
+    let (path, blanks) = gaggle_commands::blanks("/ask demo").unwrap();
+    let found: Vec<_> = blanks.iter().map(|b| (b.name.as_str(), b.required, b.value.as_deref())).collect();
+    assert_eq!((path.as_str(), found), ("ask", vec![("name", true, Some("demo")), ("message", true, None)]));
+    let (path, blanks) = gaggle_commands::blanks("/gaggle project create --memory 2Gi --repo=https://example.com/a").unwrap();
+    assert_eq!(path, "project create");
+    let value = |name: &str| blanks.iter().find(|b| b.name == name).and_then(|b| b.value.clone());
+    assert_eq!(value("memory").as_deref(), Some("2Gi"));
+    assert_eq!(value("repo").as_deref(), Some("https://example.com/a"));
+    assert!(blanks[0].required && blanks[0].candidates == gaggle_commands::Candidates::Nothing);
+    let (_, blanks) = gaggle_commands::blanks("/project show").unwrap();
+    assert_eq!(blanks[0].candidates, gaggle_commands::Candidates::Projects);
+    // Whole, or wrong in another way.
+    for typed in ["/project list", "/project create demo", "/project create Demo!", "/project", "/nonsense", "hello"] {
+        assert_eq!(gaggle_commands::blanks(typed), None, "{typed}");
+    }
+    // Nothing that it asks for is a value of a secret.
+    let (_, blanks) = gaggle_commands::blanks("/secret set").unwrap();
+    assert_eq!(blanks.len(), 1);
+}

@@ -87,6 +87,7 @@ impl Agent for Acp {
             .iter()
             .map(|part| match part {
                 Content::Text(text) => json!({ "type": "text", "text": text }),
+                Content::Image { mime, data } => json!({ "type": "image", "mimeType": mime, "data": data }),
             })
             .collect();
         let params = json!({ "sessionId": prompt.session, "prompt": blocks });

@@ -211,6 +211,7 @@ impl Agent for GooseApi {
             .iter()
             .map(|part| match part {
                 Content::Text(text) => text.as_str(),
+                Content::Image { .. } => "(An image came with this message, which cannot be shown to this agent.)",
             })
             .collect();
         let cancelled = CancellationToken::new();

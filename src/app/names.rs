@@ -3,13 +3,12 @@
 use gaggle_commands::Candidates;
 use tokio::runtime::Handle;
 
+use crate::access::Caller;
 use crate::chat::console::Names;
 use crate::error::Result;
-use crate::model::{Actor, Project};
+use crate::handlers;
+use crate::model::{Actor, ConversationId, Origin};
 use crate::store::Store;
-
-/// Sessions of a project that are offered, the newest first.
-const SESSIONS: usize = 50;
 
 pub struct Known {
     store: Store,
@@ -25,28 +24,9 @@ impl Known {
 
     async fn find(&self, of: &Candidates) -> Result<Vec<String>> {
         let person = self.store.person(&self.operator).await?;
-        let projects = self.store.projects_of(&person).await?;
-        let mut names = Vec::new();
-        match of {
-            Candidates::Projects => names.extend(projects.into_iter().map(|p| p.name)),
-            Candidates::Sessions => {
-                for project in &projects {
-                    let sessions = self.store.sessions_of(&project.id, SESSIONS).await?;
-                    names.extend(sessions.into_iter().map(|s| s.session.id.to_string()));
-                }
-            }
-            Candidates::Approvals => {
-                let open = self.store.open_approvals().await?;
-                let own = open.into_iter().filter(|a| projects.iter().any(|p: &Project| p.id == a.project));
-                names.extend(own.map(|a| a.id.to_string()));
-            }
-            Candidates::People => {
-                let all = projects.iter().flat_map(|p| p.grants.iter().map(|(who, _)| who).chain([&p.owner]));
-                names.extend(all.filter(|who| **who != person).map(|who| who.short().to_owned()));
-            }
-            Candidates::Words(_) | Candidates::Nothing => {}
-        }
-        Ok(names)
+        let origin = Origin { actor: self.operator.clone(), conversation: ConversationId(String::new()), input: None };
+        let caller = Caller { person, role: None, executes: false, here: None, origin };
+        handlers::candidates(&self.store, &caller, of).await
     }
 }
 

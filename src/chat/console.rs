@@ -165,7 +165,7 @@ impl Console {
 }
 
 fn actor(user: &str) -> Actor {
-    Actor { surface: SURFACE.into(), id: user.into(), name: user.into() }
+    Actor { surface: SURFACE.into(), id: user.into(), name: user.into(), groups: Vec::new() }
 }
 
 /// Who sits at the console.
@@ -211,7 +211,7 @@ impl Chat for Console {
         self.emit(Event::Note { conversation: conversation(to), turn: None, text }).await;
     }
 
-    async fn open_thread(&self, _to: &Origin, _title: &str) -> Result<Option<ConversationId>> {
+    async fn open_thread(&self, _to: &Origin, _message: &str, _free: bool) -> Result<Option<ConversationId>> {
         Ok(None)
     }
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::kubernetes::forms;
+use super::slack;
 
 pub struct Key {
     /// With its section: `limits.turns`.
@@ -76,6 +77,18 @@ pub const KEYS: &[Key] = &[
     key("kubernetes.expose", Takes::Text),
     key("kubernetes.ingress", Takes::Toml(forms::INGRESS)),
     key("kubernetes.clone_image", Takes::Text),
+    key("slack.mode", Takes::Text),
+    key("slack.bot_token", Takes::Secret),
+    key("slack.app_token", Takes::Secret),
+    key("slack.signing_secret", Takes::Secret),
+    key("slack.api_url", Takes::Text),
+    key("slack.commands", Takes::List),
+    key("slack.command_prefix", Takes::Text),
+    key("slack.thread_messages", Takes::Text),
+    key("slack.streaming", Takes::Toml(slack::STREAMING)),
+    key("slack.file_limit", count(1, 1 << 30)),
+    key("slack.catch_up", time(30 * 24 * HOUR)),
+    key("slack.catch_up_messages", count(0, 10_000)),
     key("access.default_role", Takes::Text),
     key("access.admins", Takes::List),
     key("access.members", Takes::List),

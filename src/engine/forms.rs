@@ -4,17 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
-use gaggle_commands::Command;
+use gaggle_commands::{Command, OptionValue};
 use secrecy::ExposeSecret as _;
 use tokio::sync::oneshot;
 
 use super::{Engine, FORM_LIFE, Ticket};
-use crate::access::Authorized;
+use crate::access::{self, Authorized};
 use crate::error::{Result, refused};
-use crate::model::{Form, FormId, Notice, Origin, PersonId, Reply, Values};
+use crate::handlers;
+use crate::model::{Field, Form, FormId, Notice, Origin, PersonId, Reply, Values};
 
 /// Forms that may be open at once; the next is refused.
 const OPEN: usize = 1000;
+/// What a menu can hold on every surface.
+const CHOICES: usize = 100;
 
 #[derive(Default)]
 pub struct Forms {
@@ -29,11 +32,19 @@ struct Open {
 
 struct Pending {
     form: Form,
-    command: Command,
+    wanted: Wanted,
     person: PersonId,
     origin: Origin,
     /// Ends the input that asked for the form.
     ended: oneshot::Sender<bool>,
+}
+
+/// What the form's values are for.
+enum Wanted {
+    /// They go with this command.
+    Values(Box<Command>),
+    /// They are the arguments of the command at this path.
+    Arguments(String),
 }
 
 impl Forms {
@@ -47,8 +58,47 @@ impl Forms {
 }
 
 impl Engine {
-    pub(super) async fn ask_form(&self, call: Authorized, mut form: Form) -> Result<Ticket> {
-        let origin = call.caller.origin.clone();
+    pub(super) async fn ask_form(&self, call: Authorized, form: Form) -> Result<Ticket> {
+        let (person, origin) = (call.caller.person, call.caller.origin);
+        self.open_form(origin, person, form, Wanted::Values(Box::new(call.command))).await
+    }
+
+    pub(super) fn asks_for_arguments(&self, origin: &Origin) -> bool {
+        self.work().chat(origin).is_some_and(|chat| chat.asks_for_arguments() && chat.has_forms())
+    }
+
+    /// Asks for what a command lacks.
+    pub(super) async fn ask_arguments(&self, origin: Origin, typed: &str, usage: gaggle_commands::Usage) -> Result<Ticket> {
+        let caller = self.caller(&origin).await?;
+        let Some((path, blanks)) = gaggle_commands::blanks(typed) else {
+            return refused(usage.to_string());
+        };
+        if caller.role.is_none() {
+            return access::default_project(self.work().store(), &caller).await.map(|_| Ticket::done(false));
+        }
+        let mut fields = Vec::new();
+        for blank in blanks {
+            let options = match blank.choices.is_empty() {
+                true => handlers::candidates(self.work().store(), &caller, &blank.candidates).await?,
+                false => blank.choices,
+            };
+            // What is not among the choices has to be typed.
+            let options = if options.len() > CHOICES { Vec::new() } else { options };
+            fields.push(Field {
+                required: blank.required,
+                hint: Some(blank.about).filter(|about| !about.is_empty()),
+                value: blank.value.filter(|value| options.is_empty() || options.contains(value)),
+                options,
+                long: blank.long,
+                switch: blank.switch,
+                ..Field::new(blank.name.clone(), label(&blank.name))
+            });
+        }
+        let form = Form { id: FormId(String::new()), title: format!("/{path}"), confirm: false, fields };
+        self.open_form(origin, caller.person, form, Wanted::Arguments(path)).await
+    }
+
+    async fn open_form(&self, origin: Origin, person: PersonId, mut form: Form, wanted: Wanted) -> Result<Ticket> {
         let Some(chat) = self.work().chat(&origin).cloned() else { return Ok(Ticket::done(false)) };
         if !chat.has_forms() || !chat.attended() {
             return refused(match form.confirm {
@@ -57,8 +107,7 @@ impl Engine {
             });
         }
         let (ended, end) = oneshot::channel();
-        let pending =
-            Pending { form: form.clone(), command: call.command, person: call.caller.person, origin: origin.clone(), ended };
+        let pending = Pending { form: form.clone(), wanted, person, origin: origin.clone(), ended };
         let id = self.0.forms.with(|open| {
             if open.pending.len() >= OPEN {
                 return None;
@@ -83,7 +132,27 @@ impl Engine {
             expires.abort();
             ok
         };
-        Ok(Ticket { turn: None, ended: ended.boxed() })
+        Ok(Ticket { turn: None, asks: true, ended: ended.boxed() })
+    }
+
+    /// What is wrong with a form's values, by field, before it is answered with them; for surfaces that can say it in the form.
+    pub fn check_form(&self, id: &FormId, values: &Values) -> Option<(String, String)> {
+        self.0.forms.with(|open| {
+            let pending = open.pending.get(id)?;
+            let first = pending.form.fields.first().map(|f| f.name.clone()).unwrap_or_default();
+            if let Err(error) = check(&pending.form, values) {
+                let missing = pending.form.fields.iter().find(|f| f.required && is_empty(values, &f.name));
+                return Some((missing.map_or(first, |f| f.name.clone()), error.to_string()));
+            }
+            let Wanted::Arguments(path) = &pending.wanted else { return None };
+            let usage = gaggle_commands::parse_options(path, &options(values)).err()?;
+            let named = pending
+                .form
+                .fields
+                .iter()
+                .find(|f| usage.fault.contains(&f.name.to_uppercase()) || usage.fault.contains(&format!("--{}", f.name)));
+            Some((named.map_or(first, |f| f.name.clone()), usage.fault.clone()))
+        })
     }
 
     /// `None`: it was cancelled.
@@ -103,7 +172,13 @@ impl Engine {
         let Some(pending) = self.0.forms.take(&id) else {
             return refused(format!("The form `{id}` is not open any longer. Send its command again."));
         };
-        let result = self.command(pending.origin.clone(), pending.command, Some(values)).await;
+        let result = match pending.wanted {
+            Wanted::Values(command) => self.command(pending.origin.clone(), None, *command, Some(values)).await,
+            Wanted::Arguments(path) => match gaggle_commands::parse_options(&path, &options(&values)) {
+                Ok(command) => self.command(pending.origin.clone(), None, command, None).await,
+                Err(usage) => refused(usage.to_string()),
+            },
+        };
         let ticket = match result {
             Ok(ticket) => ticket,
             Err(error) => {
@@ -120,7 +195,7 @@ impl Engine {
         }
         .shared();
         tokio::spawn(shared.clone());
-        Ok(Ticket { turn: None, ended: shared.boxed() })
+        Ok(Ticket { turn: None, asks: false, ended: shared.boxed() })
     }
 
     async fn drop_form(&self, id: &FormId, why: &str) {
@@ -140,6 +215,21 @@ impl Engine {
             self.drop_form(&id, "The input ended before the form was answered; nothing was done.").await;
         }
     }
+}
+
+/// A name as people read it: `new_name` is `New name`.
+fn label(name: &str) -> String {
+    let mut letters = name.chars().map(|c| if matches!(c, '_' | '-') { ' ' } else { c });
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn is_empty(values: &Values, name: &str) -> bool {
+    values.0.get(name).is_none_or(|v| v.expose_secret().trim().is_empty())
+}
+
+fn options(values: &Values) -> Vec<OptionValue> {
+    let filled = values.0.iter().filter(|(_, value)| !value.expose_secret().trim().is_empty());
+    filled.map(|(name, value)| OptionValue::new(name.clone(), value.expose_secret())).collect()
 }
 
 fn check(form: &Form, values: &Values) -> Result<()> {

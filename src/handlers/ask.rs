@@ -5,7 +5,7 @@ use gaggle_commands::Ask;
 use super::Context;
 use crate::access::Authorized;
 use crate::error::{Result, refused};
-use crate::model::Status;
+use crate::model::{Said, Status};
 use crate::work::TurnTicket;
 
 pub async fn ask(context: &Context, call: &Authorized, ask: &Ask) -> Result<TurnTicket> {
@@ -13,5 +13,6 @@ pub async fn ask(context: &Context, call: &Authorized, ask: &Ask) -> Result<Turn
     if project.status == Status::Deleting {
         return refused(format!("The project `{}` is being deleted.", project.name));
     }
-    context.work.ask(project, &call.caller.person, call.caller.origin.clone(), ask.message.clone()).await
+    let said = Said { source: call.source.clone(), ..Said::new(call.caller.person.clone(), ask.message.clone()) };
+    context.work.ask(project, call.caller.origin.clone(), said).await
 }

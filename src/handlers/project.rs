@@ -4,7 +4,7 @@ use gaggle_commands::{ProjectCommand, Role};
 use serde_json::Value;
 use tokio::time::{Duration, Instant};
 
-use super::{Context, exec, project_settings, project_status, secret, show};
+use super::{Context, cards, exec, project_channel, project_settings, project_status, secret, show};
 use crate::access::Authorized;
 use crate::error::{Error, Result, refused};
 use crate::model::{PersonId, Progress, Project, ProjectId, Reply, Settings, Status, StepState, Timestamp};
@@ -19,7 +19,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ProjectComma
     match command {
         ProjectCommand::Create { name, settings } => create(context, call, name, settings).await,
         ProjectCommand::List { all } => list(context, call, *all).await,
-        ProjectCommand::Show { .. } => show(context, call.project()?).await,
+        ProjectCommand::Show { .. } => show(context, call).await,
         ProjectCommand::Status { .. } => project_status::status(context, call.project()?).await,
         ProjectCommand::Rename { new_name, .. } => rename(context, call.project()?, new_name).await,
         ProjectCommand::Update { settings, model, provider, mode, .. } => {
@@ -31,7 +31,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ProjectComma
         ProjectCommand::Deactivate { .. } => deactivate(context, call).await,
         ProjectCommand::Restart { .. } => {
             context.work.restart(&call.project()?.id, &call.caller.origin).await?;
-            running(context, &call.project()?.id, "was restarted").await
+            running(context, &call.project()?.id, "was restarted", call).await
         }
         ProjectCommand::Delete { keep_files, .. } => delete(context, call, *keep_files).await,
         ProjectCommand::Logs { tail, since, previous, follow, .. } => {
@@ -40,6 +40,8 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ProjectComma
             logs(context, call, query).await
         }
         ProjectCommand::Exec { argv, timeout, .. } => exec::exec(context, call, argv, *timeout).await,
+        ProjectCommand::Use { .. } => project_channel::take(context, call).await,
+        ProjectCommand::Unuse => project_channel::give_back(context, call).await,
         ProjectCommand::Secret(command) => secret::of_project(context, call, command).await,
     }
 }
@@ -62,10 +64,17 @@ async fn create(context: &Context, call: &Authorized, name: &str, settings: &gag
     };
     let project = context.work.store().create_project(project).await?;
     context.work.create(&project.id, &call.caller.origin).await?;
-    Ok(Reply::ok(format!(
+    let reply = Reply::ok(format!(
         "Created the project `{name}`. Start its agent with `/project activate {name}`, or just ask: `/ask {name} MESSAGE`.{caveat}"
     ))
-    .with("projects", [show::project_data(context, &project).await?]))
+    .with("projects", [show::project_data(context, &project).await?]);
+    Ok(acting(reply, call, &project))
+}
+
+/// With the buttons for what can be done next.
+fn acting(mut reply: Reply, call: &Authorized, project: &Project) -> Reply {
+    reply.actions = cards::project_actions(&call.caller, project);
+    reply
 }
 
 async fn list(context: &Context, call: &Authorized, all: bool) -> Result<Reply> {
@@ -80,20 +89,19 @@ async fn list(context: &Context, call: &Authorized, all: bool) -> Result<Reply> 
     }
     let mut rows = vec!["| Project | Status | Sessions | Last used |".to_owned(), "|---|---|---|---|".to_owned()];
     let mut data = Vec::new();
+    let mut shown = Vec::new();
     for project in &projects {
         let facts = show::project_data(context, project).await?;
-        let name = if project.owner == call.caller.person {
-            project.name.clone()
-        } else {
-            format!("{}/{}", project.owner.short(), project.name)
-        };
+        let name = cards::name_for(&call.caller, project);
         rows.push(format!("| {name} | {} | {} | {} |", project.status.as_str(), facts["sessions"], show::ago(project.used)));
+        shown.push(cards::project_card(&call.caller, project, &facts["sessions"]));
         data.push(facts);
     }
-    Ok(Reply::ok(rows.join("\n")).with("projects", data))
+    Ok(Reply { cards: shown, ..Reply::ok(rows.join("\n")).with("projects", data) })
 }
 
-async fn show(context: &Context, project: &Project) -> Result<Reply> {
+async fn show(context: &Context, call: &Authorized) -> Result<Reply> {
+    let project = call.project()?;
     let facts = show::project_data(context, project).await?;
     let mut lines = vec![format!("**{}** is {}", project.name, project.status.as_str())];
     if let Some(reason) = &project.reason {
@@ -137,7 +145,7 @@ async fn show(context: &Context, project: &Project) -> Result<Reply> {
         fact(label, &facts[key]);
     }
     lines.push(format!("Created: {}; last used: {}", show::ago(project.created), show::ago(project.used)));
-    Ok(Reply::ok(lines.join("\n")).with("projects", [facts]))
+    Ok(acting(Reply::ok(lines.join("\n")).with("projects", [facts]), call, project))
 }
 
 async fn rename(context: &Context, project: &Project, name: &str) -> Result<Reply> {
@@ -208,18 +216,19 @@ async fn activate(context: &Context, call: &Authorized) -> Result<Reply> {
     let project = call.project()?;
     let already = project.status == Status::Active && context.work.runtime().endpoint(&project.id).await.is_some();
     context.work.activate(&project.id, &call.caller.origin).await?;
-    running(context, &project.id, if already { "is active already" } else { "is active" }).await
+    running(context, &project.id, if already { "is active already" } else { "is active" }, call).await
 }
 
 /// Says that a project runs, with where.
-async fn running(context: &Context, id: &ProjectId, what: &str) -> Result<Reply> {
+async fn running(context: &Context, id: &ProjectId, what: &str, call: &Authorized) -> Result<Reply> {
     let Some(project) = context.work.store().project(id).await? else {
         return refused("The project was deleted in the meantime.");
     };
     let facts = show::project_data(context, &project).await?;
     let endpoint = facts["endpoint"].as_str().map(|e| format!(" at {e}")).unwrap_or_default();
-    Ok(Reply::ok(format!("The project `{}` {what}{endpoint}. Ask it something: `/ask {0} MESSAGE`.", project.name))
-        .with("projects", [facts]))
+    let reply = Reply::ok(format!("The project `{}` {what}{endpoint}. Ask it something: `/ask {0} MESSAGE`.", project.name))
+        .with("projects", [facts]);
+    Ok(acting(reply, call, &project))
 }
 
 async fn deactivate(context: &Context, call: &Authorized) -> Result<Reply> {
@@ -230,8 +239,9 @@ async fn deactivate(context: &Context, call: &Authorized) -> Result<Reply> {
         return refused("The project was deleted in the meantime.");
     };
     let what = if already { "is inactive already" } else { "is inactive now; its files and sessions stay" };
-    Ok(Reply::ok(format!("The project `{}` {what}.", project.name))
-        .with("projects", [show::project_data(context, &project).await?]))
+    let reply = Reply::ok(format!("The project `{}` {what}.", project.name))
+        .with("projects", [show::project_data(context, &project).await?]);
+    Ok(acting(reply, call, &project))
 }
 
 pub fn delete_question(project: &Project, keep_files: bool) -> String {

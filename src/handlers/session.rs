@@ -1,11 +1,13 @@
 //! `/session …`.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use gaggle_commands::{Role, SessionCommand};
 
 use super::{Context, show};
 use crate::access::Authorized;
 use crate::error::{Result, refused};
-use crate::model::{Reply, Session, TurnState};
+use crate::model::{Message, Reply, Said, Session, TurnState};
 use crate::work::TurnTicket;
 
 /// Sessions in one list; older ones are still there, by their number.
@@ -90,7 +92,12 @@ pub async fn retry(context: &Context, call: &Authorized) -> Result<TurnTicket> {
     if last.state == TurnState::Done {
         return refused("The last answer in this session is complete. Just write again.");
     }
-    context.work.say(session, &call.caller.person, call.caller.origin.clone(), last.message.text).await
+    let bytes = context.work.store().attachments(last.id).await?;
+    let bytes = bytes.into_iter().map(|data| BASE64_STANDARD.decode(data).unwrap_or_default()).collect();
+    let message =
+        Message { attachments: last.message.attachments, ..Message::new(call.caller.person.clone(), last.message.text) };
+    let said = Said { message, bytes, source: call.source.clone() };
+    context.work.say(session, call.caller.origin.clone(), said).await
 }
 
 pub fn delete_question(session: &Session) -> String {

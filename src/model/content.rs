@@ -4,6 +4,24 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     Text(String),
+    Image {
+        mime: String,
+        /// Base64.
+        data: String,
+    },
+}
+
+/// Something that came with a message. Its bytes are kept apart.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Attachment {
+    pub name: String,
+    pub mime: String,
+}
+
+impl Attachment {
+    pub fn is_image(&self) -> bool {
+        self.mime.starts_with("image/")
+    }
 }
 
 /// The first `max` characters on one line, with an ellipsis where something is left out: for titles and labels only, never for

@@ -56,9 +56,21 @@ named!(
     ProjectId
 );
 named!(
-    /// A place where people talk: `surface:…`, and `#n` for a thread that the surface itself does not know.
+    /// A place where people talk: `surface:…`, and for a thread `#` and what tells it from the others there.
     ConversationId
 );
+impl ConversationId {
+    /// Where a thread hangs: the part before `#`; a channel is its own.
+    pub fn channel(&self) -> ConversationId {
+        ConversationId(self.0.split('#').next().unwrap_or_default().to_owned())
+    }
+
+    /// What stands after `#`, in a thread.
+    pub fn thread(&self) -> Option<&str> {
+        self.0.split_once('#').map(|(_, thread)| thread)
+    }
+}
+
 named!(
     /// A form or confirmation that waits for its answer.
     FormId

@@ -31,6 +31,9 @@ pub struct Actor {
     pub id: String,
     /// How they are called.
     pub name: String,
+    /// Further keys under which roles are given, as the surface vouches for them: their groups, and where they speak.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
 }
 
 impl Actor {

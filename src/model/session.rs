@@ -14,6 +14,9 @@ pub struct Session {
     pub created: Timestamp,
     pub used: Timestamp,
     pub thread: ConversationId,
+    /// Whether more than one person has written in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub several: bool,
     /// The agent's own id of it, once it has one.
     #[serde(default)]
     pub agent_session: Option<String>,

@@ -1,12 +1,47 @@
 //! A turn: one message and its one answer, from waiting to its one last state.
 
-use super::{Approval, Origin, PersonId, ProjectId, SessionId, Timestamp, TurnId};
+use super::{Approval, Attachment, Origin, PersonId, ProjectId, SessionId, Timestamp, TurnId};
 
 /// What a person said, to be answered.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Message {
     pub author: PersonId,
     pub text: String,
+    /// How the author is called: told to the agent where several people talk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+}
+
+impl Message {
+    pub fn new(author: PersonId, text: impl Into<String>) -> Self {
+        Self { author, text: text.into(), name: None, attachments: Vec::new() }
+    }
+
+    /// The text, with its author's name where that has to be told.
+    pub fn spoken(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{name}: {}", self.text),
+            None => self.text.clone(),
+        }
+    }
+}
+
+/// A message as it comes in.
+#[derive(Debug, Clone)]
+pub struct Said {
+    pub message: Message,
+    /// The bytes of its attachments, in their order.
+    pub bytes: Vec<Vec<u8>>,
+    /// The surface's key of it.
+    pub source: Option<String>,
+}
+
+impl Said {
+    pub fn new(author: PersonId, text: impl Into<String>) -> Self {
+        Self { message: Message::new(author, text), bytes: Vec::new(), source: None }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -114,6 +149,12 @@ pub struct Turn {
     pub started: Option<Timestamp>,
     #[serde(default)]
     pub ended: Option<Timestamp>,
+    /// The surface's key of the message, by which it is edited and withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Who found the answer good, and who did not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feedback: Vec<(PersonId, bool)>,
     /// Set from before the prompt is sent until the turn's last state.
     #[serde(default)]
     pub prompt: Option<PromptRef>,

@@ -10,7 +10,7 @@ use super::table::{self, META, Read as _};
 
 pub const DATABASE: &str = "gaggle.redb";
 /// What this program reads and writes. Raise it with a step in [`migrate`].
-pub const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 2;
 const SCHEMA_KEY: &str = "schema_version";
 /// Pages kept in memory: the hot ones of a team's store fit, and an idle program stays small.
 const CACHE: usize = 8 * 1024 * 1024;
@@ -155,8 +155,8 @@ fn cause(error: &crate::error::Error) -> String {
 /// From `version` to the next one.
 fn step(tx: &redb::WriteTransaction, version: u64) -> crate::error::Result<()> {
     match version {
-        // A new file: every table is made, so that readers need not ask whether it is there.
-        0 => {
+        // A new file, or tables that are new since: every table is made, so that readers need not ask whether it is there.
+        0 | 1 => {
             for name in table::ALL {
                 tx.open_table(table::raw(name)).map_err(super::broken)?;
             }

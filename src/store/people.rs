@@ -1,20 +1,89 @@
-//! Identities: who a surface's user is to Gaggle.
+//! Identities, what people are called, and which project is a channel's own.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use super::Store;
-use super::table::{IDENTITIES, Read as _};
+use super::table::{self, CHANNEL_PROJECTS, IDENTITIES, NAMES, Read as _};
 use crate::error::Result;
-use crate::model::{Actor, PersonId};
+use crate::model::{Actor, ConversationId, PersonId, ProjectId};
+
+/// Names that are remembered without a look at the file.
+const NAMES_KEPT: usize = 10_000;
+
+/// The names that are known to be kept.
+#[derive(Default)]
+pub struct Known(Mutex<HashMap<PersonId, String>>);
+
+impl Known {
+    fn with<T>(&self, look: impl FnOnce(&mut HashMap<PersonId, String>) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Store {
-    /// The person behind a surface's user: themselves, until they link another identity.
-    pub async fn person(&self, actor: &Actor) -> Result<PersonId> {
-        let key = actor.key();
-        let linked = self
+    /// The person behind a surface's user (themselves, until they link another identity), and the project of the channel in which
+    /// they speak.
+    pub async fn person_in(&self, actor: &Actor, channel: &ConversationId) -> Result<(PersonId, Option<ProjectId>)> {
+        let (key, channel) = (actor.key(), channel.clone());
+        let (linked, here) = self
             .read({
                 let key = key.clone();
-                move |tx| tx.fetch(&IDENTITIES, &key)
+                move |tx| Ok((tx.fetch(&IDENTITIES, &key)?, tx.fetch(&CHANNEL_PROJECTS, &channel)?))
             })
             .await?;
-        Ok(linked.unwrap_or(PersonId(key)))
+        let person = linked.unwrap_or(PersonId(key));
+        if actor.name != actor.id && !actor.name.is_empty() {
+            self.call(&person, &actor.name).await?;
+        }
+        Ok((person, here))
+    }
+
+    pub async fn person(&self, actor: &Actor) -> Result<PersonId> {
+        Ok(self.person_in(actor, &ConversationId(String::new())).await?.0)
+    }
+
+    /// Remembers what somebody is called.
+    async fn call(&self, person: &PersonId, name: &str) -> Result<()> {
+        if self.0.known.with(|known| known.get(person).is_some_and(|n| n == name)) {
+            return Ok(());
+        }
+        let (id, new) = (person.clone(), name.to_owned());
+        self.write(move |tx| match tx.fetch(&NAMES, &id)? {
+            Some(known) if known == new => Ok(()),
+            _ => table::put(tx, &NAMES, &id, &new),
+        })
+        .await?;
+        self.0.known.with(|known| {
+            if known.len() >= NAMES_KEPT {
+                known.clear();
+            }
+            known.insert(person.clone(), name.to_owned());
+        });
+        Ok(())
+    }
+
+    /// What people are called, as far as that is not their id.
+    pub async fn names(&self) -> Result<HashMap<PersonId, String>> {
+        self.read(|tx| Ok(tx.scan(&NAMES, &[])?.into_iter().collect())).await
+    }
+
+    /// Makes a project a channel's own, or takes that back. Returns what was before.
+    pub async fn set_channel_project(&self, channel: &ConversationId, project: Option<ProjectId>) -> Result<Option<ProjectId>> {
+        let channel = channel.clone();
+        self.write(move |tx| {
+            let before = tx.fetch(&CHANNEL_PROJECTS, &channel)?;
+            match project {
+                Some(project) => table::put(tx, &CHANNEL_PROJECTS, &channel, &project)?,
+                None => drop(table::remove(tx, &CHANNEL_PROJECTS, &channel)?),
+            }
+            Ok(before)
+        })
+        .await
+    }
+
+    /// The channels that have a project of their own.
+    pub async fn channel_projects(&self) -> Result<Vec<(ConversationId, ProjectId)>> {
+        self.read(|tx| tx.scan(&CHANNEL_PROJECTS, &[])).await
     }
 }

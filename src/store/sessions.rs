@@ -6,11 +6,11 @@ use redb::WriteTransaction;
 
 use super::Store;
 use super::table::{
-    self, APPROVALS, CURRENT, OPEN_APPROVALS, OPEN_TURNS, PROJECT_SESSIONS, Read as _, SESSION_TURNS, SESSIONS, THREADS,
-    TURN_TEXT, TURNS,
+    self, APPROVALS, ATTACHMENTS, CURRENT, DRAFTS, OPEN_APPROVALS, OPEN_TURNS, PROJECT_SESSIONS, Read as _, SESSION_TURNS,
+    SESSIONS, THREADS, TURN_TEXT, TURNS,
 };
-use crate::error::Result;
-use crate::model::{ConversationId, Message, Origin, ProjectId, Session, SessionId, Thread, Timestamp, Turn};
+use crate::error::{Result, refused};
+use crate::model::{ConversationId, Origin, ProjectId, Said, Session, SessionId, Thread, Timestamp, Turn};
 
 /// Where a session is held.
 #[derive(Debug, Clone)]
@@ -36,13 +36,16 @@ impl Store {
         title: String,
         place: Place,
         origin: Origin,
-        message: Message,
+        said: Said,
     ) -> Result<(Session, Turn)> {
         let project = project.clone();
         self.write(move |tx| {
             super::projects::gone(tx, &project)?;
             let now = Timestamp::now();
             let thread = match place {
+                Place::Thread(thread) if tx.fetch(&THREADS, &thread)?.is_some() => {
+                    return refused("This thread has a session already. Just write in it, or ask again in the channel.");
+                }
                 Place::Thread(thread) => thread,
                 Place::Below(conversation) => number_thread(tx, &conversation)?,
             };
@@ -51,7 +54,8 @@ impl Store {
                 project: project.clone(),
                 title,
                 renamed: false,
-                opened_by: message.author.clone(),
+                opened_by: said.message.author.clone(),
+                several: false,
                 created: now,
                 used: now,
                 thread: thread.clone(),
@@ -59,7 +63,7 @@ impl Store {
             };
             table::put(tx, &PROJECT_SESSIONS, &(project.clone(), session.id), &())?;
             table::put(tx, &THREADS, &thread, &Thread { conversation: thread.clone(), session: session.id, project })?;
-            let turn = super::turns::create(tx, &mut session, origin, message)?;
+            let turn = super::turns::create(tx, &mut session, origin, said)?;
             Ok((session, turn))
         })
         .await
@@ -200,6 +204,10 @@ pub fn remove(tx: &WriteTransaction, session: &Session) -> Result<()> {
         table::remove(tx, &SESSION_TURNS, &(session.id, turn))?;
         table::remove(tx, &OPEN_TURNS, &turn)?;
         table::remove(tx, &TURNS, &turn)?;
+        table::remove(tx, &DRAFTS, &turn)?;
+        for (key, _) in tx.scan(&ATTACHMENTS, &turn.0.to_be_bytes())? {
+            table::remove(tx, &ATTACHMENTS, &key)?;
+        }
         for (key, _) in tx.scan(&TURN_TEXT, &turn.0.to_be_bytes())? {
             table::remove(tx, &TURN_TEXT, &key)?;
         }

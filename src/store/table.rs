@@ -9,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::audit::AuditEntry;
 use super::broken;
+use super::inbox::{Kept, Receipt};
 use crate::error::{Error, Result};
 use crate::model::{
     Approval, ApprovalId, ConversationId, PersonId, Project, ProjectId, Session, SessionId, Thread, Turn, TurnId,
@@ -53,9 +54,15 @@ pub const OPEN_APPROVALS: Table<ApprovalId, ()> = Table::new("open_approvals");
 pub const SECRETS: Table<(String, String), String> = Table::new("secrets");
 pub const CONNECTIONS: Table<ProjectId, String> = Table::new("agent_connections");
 pub const AUDIT: Table<u64, AuditEntry> = Table::new("audit");
+pub const RECEIPTS: Table<String, Receipt> = Table::new("receipts");
+pub const INBOX: Table<String, Kept> = Table::new("inbox");
+pub const DRAFTS: Table<TurnId, String> = Table::new("drafts");
+pub const ATTACHMENTS: Table<(TurnId, u64), String> = Table::new("attachments");
+pub const NAMES: Table<PersonId, String> = Table::new("names");
+pub const CHANNEL_PROJECTS: Table<ConversationId, ProjectId> = Table::new("channel_projects");
 
 /// Every table, for the backup and so that a reader finds each one there.
-pub const ALL: [&str; 19] = [
+pub const ALL: [&str; 25] = [
     META.name,
     NOTES.name,
     IDENTITIES.name,
@@ -75,6 +82,12 @@ pub const ALL: [&str; 19] = [
     SECRETS.name,
     CONNECTIONS.name,
     AUDIT.name,
+    RECEIPTS.name,
+    INBOX.name,
+    DRAFTS.name,
+    ATTACHMENTS.name,
+    NAMES.name,
+    CHANNEL_PROJECTS.name,
 ];
 
 pub fn raw(name: &'static str) -> Raw {

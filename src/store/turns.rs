@@ -4,23 +4,25 @@
 
 use std::ops::ControlFlow;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use redb::WriteTransaction;
 
 use super::Store;
-use super::table::{self, OPEN_TURNS, PROJECTS, Read as _, SESSION_TURNS, SESSIONS, TURN_TEXT, TURNS};
+use super::table::{self, ATTACHMENTS, OPEN_TURNS, PROJECTS, Read as _, SESSION_TURNS, SESSIONS, TURN_TEXT, TURNS};
 use crate::error::{Result, refused};
-use crate::model::{Message, Origin, PromptRef, Session, SessionId, Timestamp, Turn, TurnId, TurnState};
+use crate::model::{Origin, PersonId, PromptRef, Said, Session, SessionId, Timestamp, Turn, TurnId, TurnState};
 
 impl Store {
     /// Keeps a message that is to be answered.
-    pub async fn create_turn(&self, session: &Session, origin: Origin, message: Message) -> Result<Turn> {
+    pub async fn create_turn(&self, session: &Session, origin: Origin, said: Said) -> Result<Turn> {
         let (id, project) = (session.id, session.project.clone());
         self.write(move |tx| {
             super::projects::gone(tx, &project)?;
             let Some(mut session) = tx.fetch(&SESSIONS, &id)? else {
                 return refused("This session was deleted. Start another with `/ask NAME MESSAGE`.");
             };
-            create(tx, &mut session, origin, message)
+            create(tx, &mut session, origin, said)
         })
         .await
     }
@@ -109,6 +111,37 @@ impl Store {
         .await
     }
 
+    /// The attachments of a turn's message, as base64, in their order.
+    pub async fn attachments(&self, id: TurnId) -> Result<Vec<String>> {
+        self.read(move |tx| Ok(tx.scan(&ATTACHMENTS, &id.0.to_be_bytes())?.into_iter().map(|(_, data)| data).collect())).await
+    }
+
+    /// Changes the text of a message that waits still. `false`: it does not.
+    pub async fn edit_turn(&self, id: TurnId, text: String) -> Result<bool> {
+        self.write(move |tx| match tx.fetch(&TURNS, &id)? {
+            Some(mut turn) if turn.prompt.is_none() && !turn.state.is_last() => {
+                turn.message.text = text;
+                table::put(tx, &TURNS, &id, &turn)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        })
+        .await
+    }
+
+    /// Keeps what somebody thinks of an answer, in place of what they thought before.
+    pub async fn judge_turn(&self, id: TurnId, person: PersonId, good: bool) -> Result<()> {
+        self.write(move |tx| match tx.fetch(&TURNS, &id)? {
+            Some(mut turn) => {
+                turn.feedback.retain(|(who, _)| *who != person);
+                turn.feedback.push((person, good));
+                table::put(tx, &TURNS, &id, &turn)
+            }
+            None => Ok(()),
+        })
+        .await
+    }
+
     /// A session's turns, oldest first.
     pub async fn turns_of(&self, session: SessionId) -> Result<Vec<Turn>> {
         self.read(move |tx| {
@@ -133,8 +166,11 @@ impl Store {
 }
 
 /// Keeps a turn and its session, which is used now.
-pub fn create(tx: &WriteTransaction, session: &mut Session, origin: Origin, message: Message) -> Result<Turn> {
+pub fn create(tx: &WriteTransaction, session: &mut Session, origin: Origin, said: Said) -> Result<Turn> {
     let now = Timestamp::now();
+    let Said { mut message, bytes, source } = said;
+    session.several |= message.author != session.opened_by;
+    message.name = session.several.then(|| origin.actor.name.clone()).filter(|name| !name.is_empty());
     session.used = now;
     let turn = Turn {
         id: TurnId(table::next(tx, "turn")?),
@@ -153,7 +189,15 @@ pub fn create(tx: &WriteTransaction, session: &mut Session, origin: Origin, mess
         started: None,
         ended: None,
         prompt: None,
+        source,
+        feedback: Vec::new(),
     };
+    for (at, bytes) in (0..).zip(bytes) {
+        table::put(tx, &ATTACHMENTS, &(turn.id, at), &BASE64_STANDARD.encode(bytes))?;
+    }
+    if let Some(source) = &turn.source {
+        super::inbox::led_to(tx, source, turn.id)?;
+    }
     table::put(tx, &SESSIONS, &session.id, session)?;
     table::put(tx, &TURNS, &turn.id, &turn)?;
     table::put(tx, &OPEN_TURNS, &turn.id, &session.id)?;

@@ -6,6 +6,8 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use tokio::sync::mpsc;
 use tokio::time::{Instant as Clock, sleep_until};
 
@@ -99,7 +101,8 @@ impl Work {
             let note = "The agent no longer had this thread's history, so it answers without it.";
             job.live.change(|t| t.notes.push(note.into()));
         }
-        let (id, text) = job.live.read(|t| (t.id, t.message.text.clone()));
+        let id = job.live.read(|t| t.id);
+        let content = self.content(job).await?;
         let mut prompt = agent.prompt_ref(&opened.id, &format!("turn-{}", id.0));
         let started = Timestamp::now();
         self.store().send_turn(id, prompt.clone(), started).await?;
@@ -108,7 +111,7 @@ impl Work {
             t.reason = None;
             t.started = Some(started);
         });
-        let run = agent.prompt(&prompt, &[Content::Text(text)]).await?;
+        let run = agent.prompt(&prompt, &content).await?;
         prompt.sent = true;
         let work = self.clone();
         self.spawn(async move {
@@ -118,6 +121,26 @@ impl Work {
         });
         let reading = Reading { job, agent: &*agent, prompt, kept: 0, resumed: false, started: Vec::new() };
         Ok(self.read_run(reading, run).await)
+    }
+
+    /// What the agent is told: the message, with its author's name where several people talk, and what came with it.
+    async fn content(&self, job: &Job) -> Result<Vec<Content>> {
+        let (id, message) = job.live.read(|t| (t.id, t.message.clone()));
+        let mut text = message.spoken();
+        let mut images = Vec::new();
+        if !message.attachments.is_empty() {
+            let data = self.store().attachments(id).await?;
+            for (attachment, data) in message.attachments.iter().zip(data) {
+                if attachment.is_image() {
+                    images.push(Content::Image { mime: attachment.mime.clone(), data });
+                } else {
+                    let bytes = BASE64_STANDARD.decode(data).unwrap_or_default();
+                    text.push_str(&format!("\n\nThe file {}:\n\n{}", attachment.name, String::from_utf8_lossy(&bytes)));
+                }
+            }
+        }
+        images.insert(0, Content::Text(text));
+        Ok(images)
     }
 
     /// Picks up a run that an earlier program started.
@@ -280,7 +303,11 @@ impl Work {
             return done;
         }
         let live = &reading.job.live;
-        let (seen, message) = live.read(|t| (t.text.clone(), words(&t.message.text)));
+        let seen = live.read(|t| t.text.clone());
+        let message = match self.content(reading.job).await {
+            Ok(content) => words(&told(&content)),
+            Err(error) => return error.into(),
+        };
         match reading.agent.last_answer(&reading.prompt.session).await {
             // If this message never reached the agent, its last answer is to another one.
             Ok(Some(last)) if words(&last.message) == message && last.answer.starts_with(&seen) => {
@@ -299,7 +326,7 @@ impl Work {
     async fn was_asked_before(&self, job: &Job, message: &str) -> bool {
         let id = job.live.read(|t| t.id);
         let turns = self.store().turns_of(job.session).await.unwrap_or_default();
-        turns.iter().rev().find(|t| t.id < id).is_some_and(|t| words(&t.message.text) == message)
+        turns.iter().rev().find(|t| t.id < id).is_some_and(|t| words(&t.message.spoken()) == message)
     }
 
     /// Hands the text that came since to the store, without waiting for it.
@@ -385,6 +412,15 @@ impl Work {
         metrics::counter!("gaggle_turns_total", "state" => state.as_str()).increment(1);
         job.ended.send_replace(Some(state));
     }
+}
+
+/// The text of what an agent is told.
+fn told(content: &[Content]) -> String {
+    let texts = content.iter().filter_map(|part| match part {
+        Content::Text(text) => Some(text.as_str()),
+        Content::Image { .. } => None,
+    });
+    texts.collect::<Vec<_>>().join("\n\n")
 }
 
 /// The open approval that expires first.

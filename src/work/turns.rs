@@ -9,9 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Work;
 use crate::chat::LiveTurn;
 use crate::error::{Error, Result, refused};
-use crate::model::{
-    Answer, ApprovalId, Message, Origin, PersonId, Project, ProjectId, Session, SessionId, Turn, TurnId, TurnState,
-};
+use crate::model::{Answer, ApprovalId, Origin, PersonId, Project, ProjectId, Said, Session, SessionId, Turn, TurnId, TurnState};
 use crate::store::Place;
 
 pub struct Turns {
@@ -93,6 +91,10 @@ impl Turns {
         });
     }
 
+    fn waits(&self, turn: TurnId) -> bool {
+        self.with(|s| s.queues.values().any(|q| q.waiting.contains(&turn)))
+    }
+
     fn jobs(&self, keep: impl Fn(&Job) -> bool) -> Vec<(TurnId, Job)> {
         self.with(|s| s.open.iter().filter(|(_, j)| keep(j)).map(|(id, j)| (*id, j.clone())).collect())
     }
@@ -100,21 +102,27 @@ impl Turns {
 
 impl Work {
     /// Opens a thread with a new session and puts its first message into it.
-    pub async fn ask(&self, project: &Project, person: &PersonId, origin: Origin, text: String) -> Result<TurnTicket> {
+    pub async fn ask(&self, project: &Project, mut origin: Origin, said: Said) -> Result<TurnTicket> {
         self.not_stopping()?;
-        let title = crate::model::clip(&text, 60);
+        let title = crate::model::clip(&said.message.text, 60);
         let own = match self.chat(&origin) {
-            Some(chat) => chat.open_thread(&origin, &title).await?,
+            Some(chat) => {
+                let free = self.0.store.thread_at(&origin.conversation).await?.is_none();
+                chat.open_thread(&origin, &said.message.text, free).await?
+            }
             None => None,
         };
+        if let Some(thread) = &own {
+            // From here on everything about it is said there.
+            origin.conversation = thread.clone();
+        }
         let place = own.map_or_else(|| Place::Below(origin.conversation.clone()), Place::Thread);
-        let message = Message { author: person.clone(), text };
-        let (_, turn) = self.0.store.open_session(&project.id, title, place, origin, message).await?;
+        let (_, turn) = self.0.store.open_session(&project.id, title, place, origin, said).await?;
         Ok(self.enqueue(turn))
     }
 
     /// Puts a message into a session's queue. Refused if that is full.
-    pub async fn say(&self, session: &Session, person: &PersonId, origin: Origin, text: String) -> Result<TurnTicket> {
+    pub async fn say(&self, session: &Session, origin: Origin, said: Said) -> Result<TurnTicket> {
         let (id, most) = (session.id, self.0.limits.queue);
         self.not_stopping()?;
         let place = self.0.turns.with(|s| {
@@ -128,7 +136,7 @@ impl Work {
                 "{most} messages are waiting in this thread already. Wait for an answer, or stop it with `/session stop`."
             ));
         }
-        let kept = self.0.store.create_turn(session, origin, Message { author: person.clone(), text }).await;
+        let kept = self.0.store.create_turn(session, origin, said).await;
         self.0.turns.with(|s| {
             if let Some(queue) = s.queues.get_mut(&id) {
                 queue.coming -= 1;
@@ -246,6 +254,38 @@ impl Work {
         job.cancel.cancel();
         let mut ended = job.ended.subscribe();
         ended.wait_for(Option::is_some).await.ok().and_then(|s| *s)
+    }
+
+    /// The turns of somebody's messages that wait still.
+    pub fn waiting_of(&self, person: &PersonId) -> Vec<TurnId> {
+        let own = self.0.turns.jobs(|job| job.live.read(|t| t.message.author == *person));
+        own.into_iter().map(|(id, _)| id).filter(|id| self.0.turns.waits(*id)).collect()
+    }
+
+    /// Changes a message that waits still. `false`: its answer has begun.
+    pub async fn edit(&self, turn: TurnId, text: String) -> Result<bool> {
+        let Some(job) = self.0.turns.job(turn).filter(|_| self.0.turns.waits(turn)) else { return Ok(false) };
+        if !self.0.store.edit_turn(turn, text.clone()).await? {
+            return Ok(false);
+        }
+        job.live.change(|t| t.message.text = text);
+        Ok(true)
+    }
+
+    /// Takes a message back that waits still. `false`: its answer has begun.
+    pub async fn withdraw(&self, turn: TurnId, why: &str) -> bool {
+        let Some(job) = self.0.turns.job(turn) else { return false };
+        let waited = self.0.turns.with(|s| {
+            s.queues.get_mut(&job.session).is_some_and(|q| {
+                let at = q.waiting.iter().position(|t| *t == turn);
+                at.is_some_and(|at| q.waiting.remove(at).is_some())
+            })
+        });
+        if waited {
+            self.close(&job, TurnState::Stopped, Some(why.to_owned())).await;
+            self.next(job.session);
+        }
+        waited
     }
 
     /// Ends a project's turns, the waiting ones too, as interrupted.

@@ -56,6 +56,35 @@ async fn sharing_with_roles() {
     t.done().await;
 }
 
+/// A channel's own project: its members use it there without having a share in it, and nowhere else.
+#[tokio::test]
+async fn a_project_for_a_channel() {
+    let t = Tester::start().await;
+    let (ann, bob) = (t.user("ann").in_conversation("team"), t.user("bob").in_conversation("team"));
+    let elsewhere = t.user("bob").in_conversation("bobs");
+    ann.say("/project create demo").await.ok();
+    bob.say("/ask demo hello").await.refused();
+    bob.say("/project use demo").await.refused();
+    bob.say("/project unuse").await.refused().has("no project of its own");
+    ann.say("/project use demo").await.ok();
+    bob.say("/ask demo say 2 words").await.ok().ended_as("done");
+    bob.say("/project show demo").await.ok();
+    bob.say("/project delete demo").await.refused().has("yours is member");
+    bob.say("/project unuse").await.refused().has("Only the owner");
+    elsewhere.say("/project show demo").await.refused();
+    elsewhere.say("/ask demo hello").await.refused();
+    elsewhere.say("/session show s1").await.refused();
+    ann.say("/project unuse").await.ok();
+    bob.say("/ask demo hello").await.refused();
+    // It is the channel's only as long as it is there.
+    ann.say("/project use demo").await.ok();
+    ann.say("/project delete demo --yes").await.ok();
+    bob.say("/project show demo").await.refused();
+    bob.say("/project unuse").await.ok().has("deleted project");
+    t.snapshot("a_project_for_a_channel");
+    t.done().await;
+}
+
 /// To run commands takes a right of its own, besides a role on the project.
 #[tokio::test]
 async fn who_may_run_commands() {

@@ -9,5 +9,6 @@ pub mod llm;
 pub mod proxy;
 pub mod pty;
 pub mod render;
+pub mod slack;
 pub mod story;
 pub mod tester;

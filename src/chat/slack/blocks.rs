@@ -20,7 +20,8 @@ use super::markdown::{mrkdwn, plain};
 use super::split::pieces;
 use super::text::escape;
 use crate::model::{Action, Card, File, Notice, Reply};
-use parts::{Row, label, section};
+pub use parts::section;
+use parts::{Row, label};
 
 /// Slack changes no message whose text is longer.
 pub const MESSAGE: usize = 3_900;

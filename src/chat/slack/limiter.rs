@@ -1,1 +1,402 @@
-//! Who may write when: Slack's rates, shared fairly, last words first.
+//! Who may write when: Slack's rates, shared fairly among threads, last words first.
+//!
+//! Invariants: of those who wait for the same thing the better rank passes first, and within a rank whoever's thread passed longest
+//! ago; room that is reserved for a last word is nobody else's. Sends nothing itself and knows no text.
+//!
+//! The published rates hold until a single call beyond them shows that more is allowed; what is allowed then grows by what worked,
+//! and one refusal ends it for [`MEMORY`].
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+/// How long a refusal is remembered before more than the published rates is tried again.
+const MEMORY: Duration = Duration::from_secs(15 * 60);
+/// Calls take different times to arrive, so windows are a little longer than Slack's.
+const MARGIN: f64 = 1.03;
+/// Buckets that nobody has used for longer are forgotten.
+const BUCKETS: usize = 5_000;
+
+/// A kind of call that has a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    Post,
+    Ephemeral,
+    Update,
+    Delete,
+    StartStream,
+    AppendStream,
+    StopStream,
+    Status,
+    Views,
+    Files,
+    Reads,
+}
+
+/// How urgent a call is. Smaller passes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// The last text of a turn.
+    Final,
+    /// Somebody waits for it: a reply, an approval, the root of a thread.
+    Reply,
+    /// The first text of a turn.
+    First,
+    Update,
+    /// Nice to have.
+    Extra,
+}
+
+impl Rank {
+    /// Whether it may be the one that tries more than the published rates.
+    fn tries(self) -> bool {
+        matches!(self, Rank::Reply | Rank::First)
+    }
+}
+
+impl Method {
+    /// Calls in a time, and whether each channel has its own. Slack's documentation of tiers and of `chat.*`.
+    fn rate(self) -> (usize, Duration, bool) {
+        let minute = Duration::from_secs(60);
+        match self {
+            Method::Post => (1, Duration::from_secs(1), true),
+            Method::Ephemeral | Method::Views | Method::AppendStream => (100, minute, false),
+            Method::Update | Method::Delete | Method::Reads => (50, minute, false),
+            Method::StartStream | Method::StopStream | Method::Files => (20, minute, false),
+            Method::Status => (600, minute, false),
+        }
+    }
+}
+
+/// Cheap to clone; one for a workspace.
+#[derive(Clone, Default)]
+pub struct Limiter(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    buckets: HashMap<Key, Bucket>,
+    sequence: u64,
+    /// When each thread passed last, as a sequence number.
+    passed: HashMap<String, u64>,
+    /// Calls beyond the published rates that are allowed at once, and those under way.
+    extra: usize,
+    beyond: usize,
+    refused: Option<Instant>,
+}
+
+type Key = (Method, Option<String>);
+
+#[derive(Default)]
+struct Bucket {
+    sent: VecDeque<Instant>,
+    paused: Option<Instant>,
+    reserved: usize,
+    waiting: Vec<Waiter>,
+    /// Somebody wakes those who wait.
+    pumped: bool,
+}
+
+struct Waiter {
+    rank: Rank,
+    passed: u64,
+    sequence: u64,
+    thread: String,
+    /// Uses its own reservation.
+    reserved: bool,
+    /// Told whether the call goes beyond the published rates.
+    wake: oneshot::Sender<bool>,
+}
+
+/// Leave for one call. What came of the call is to be told.
+#[derive(Debug)]
+pub struct Permit {
+    key: Key,
+    beyond: bool,
+    limiter: Limiter,
+    told: bool,
+}
+
+impl std::fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Limiter")
+    }
+}
+
+/// A wait that may be given up.
+struct Waiting<'a> {
+    told: oneshot::Receiver<bool>,
+    limiter: &'a Limiter,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        // Leave that nobody took.
+        if let Ok(true) = self.told.try_recv() {
+            self.limiter.lock().beyond -= 1;
+        }
+    }
+}
+
+/// Room for one later call, kept free.
+#[derive(Debug)]
+pub struct Reservation {
+    method: Method,
+    limiter: Limiter,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.limiter.lock().bucket((self.method, None)).reserved -= 1;
+        self.limiter.pump(&(self.method, None));
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.told {
+            return;
+        }
+        // Not used, or nobody knows what came of it.
+        let mut state = self.limiter.lock();
+        state.beyond -= usize::from(self.beyond);
+    }
+}
+
+impl Permit {
+    /// The call was taken.
+    pub fn worked(mut self) {
+        self.told = true;
+        let mut state = self.limiter.lock();
+        if self.beyond {
+            state.beyond -= 1;
+            state.extra += 1;
+        }
+        drop(state);
+        self.limiter.pump(&self.key);
+    }
+
+    /// Slack wants no more such calls for that long.
+    pub fn refused(mut self, wait: Duration) {
+        self.told = true;
+        let mut state = self.limiter.lock();
+        state.beyond -= usize::from(self.beyond);
+        state.extra = 0;
+        state.refused = Some(Instant::now());
+        let until = Instant::now() + wait.max(Duration::from_millis(500)).mul_f64(MARGIN);
+        let bucket = state.bucket(self.key.clone());
+        bucket.paused = bucket.paused.max(Some(until));
+        drop(state);
+        metrics::counter!("gaggle_slack_rate_limited_total").increment(1);
+        self.limiter.pump(&self.key);
+    }
+}
+
+impl State {
+    fn bucket(&mut self, key: Key) -> &mut Bucket {
+        if self.buckets.len() > BUCKETS {
+            self.buckets.retain(|_, b| {
+                b.reserved > 0 || !b.waiting.is_empty() || b.pumped || b.sent.back().is_some_and(|at| at.elapsed() < MEMORY)
+            });
+        }
+        self.buckets.entry(key).or_default()
+    }
+
+    /// Whether a call may go beyond the published rates now.
+    fn may_try(&self, rank: Rank) -> bool {
+        rank.tries() && self.refused.is_none_or(|at| at.elapsed() > MEMORY) && self.beyond <= self.extra
+    }
+
+    /// Takes a place in a bucket if there is one. `Some(beyond)`.
+    fn take(&mut self, key: &Key, rank: Rank, reserved: bool) -> Option<bool> {
+        let now = Instant::now();
+        let (most, window) = window(key.0);
+        let tries = self.may_try(rank);
+        let bucket = self.bucket(key.clone());
+        if bucket.paused.is_some_and(|until| until > now) {
+            return None;
+        }
+        bucket.forget(now, window);
+        let free = most.saturating_sub(bucket.sent.len());
+        let kept = if reserved { 0 } else { bucket.reserved };
+        if free > kept {
+            bucket.sent.push_back(now);
+            return Some(false);
+        }
+        if !tries {
+            return None;
+        }
+        bucket.sent.push_back(now);
+        self.beyond += 1;
+        Some(true)
+    }
+
+    fn mark(&mut self, thread: &str) {
+        self.sequence += 1;
+        if self.passed.len() > BUCKETS {
+            self.passed.clear();
+        }
+        self.passed.insert(thread.to_owned(), self.sequence);
+    }
+}
+
+impl Bucket {
+    fn forget(&mut self, now: Instant, window: Duration) {
+        while self.sent.front().is_some_and(|at| *at + window <= now) {
+            self.sent.pop_front();
+        }
+    }
+
+    /// Where the next one stands who may pass.
+    fn first(&self) -> Option<usize> {
+        (0..self.waiting.len()).min_by_key(|at| {
+            let waiter = &self.waiting[*at];
+            (waiter.rank, waiter.passed, waiter.sequence)
+        })
+    }
+}
+
+fn key(method: Method, channel: &str) -> Key {
+    (method, method.rate().2.then(|| channel.to_owned()))
+}
+
+fn window(method: Method) -> (usize, Duration) {
+    let (most, time, _) = method.rate();
+    (most, time.mul_f64(MARGIN))
+}
+
+impl Limiter {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for leave to call `method` in `channel` for a thread.
+    pub async fn pass(&self, method: Method, channel: &str, thread: &str, rank: Rank) -> Permit {
+        self.wait(method, channel, thread, rank, false).await
+    }
+
+    /// … with the room that was reserved for it.
+    pub async fn pass_reserved(&self, reservation: Reservation, thread: &str, rank: Rank) -> Permit {
+        let method = reservation.method;
+        let permit = self.wait(method, "", thread, rank, true).await;
+        drop(reservation);
+        permit
+    }
+
+    /// Leave at once, or not at all.
+    pub fn try_pass(&self, method: Method, channel: &str, thread: &str, rank: Rank) -> Option<Permit> {
+        let key = key(method, channel);
+        let mut state = self.lock();
+        if state.bucket(key.clone()).waiting.iter().any(|w| w.rank <= rank) {
+            return None;
+        }
+        let beyond = state.take(&key, rank, false)?;
+        state.mark(thread);
+        Some(Permit { key, beyond, limiter: self.clone(), told: false })
+    }
+
+    /// Keeps room for one later call of a method that all channels share, if there is some.
+    pub fn reserve(&self, method: Method) -> Option<Reservation> {
+        let now = Instant::now();
+        let (most, window) = window(method);
+        let mut state = self.lock();
+        let lifted = state.extra > state.beyond && state.refused.is_none_or(|at| at.elapsed() > MEMORY);
+        let bucket = state.bucket((method, None));
+        bucket.forget(now, window);
+        if bucket.paused.is_some_and(|until| until > now) || (bucket.sent.len() + bucket.reserved >= most && !lifted) {
+            return None;
+        }
+        bucket.reserved += 1;
+        Some(Reservation { method, limiter: self.clone() })
+    }
+
+    /// How much of a method's rate is used up, from 0 to 1.
+    pub fn fill(&self, method: Method) -> f64 {
+        let (most, window) = window(method);
+        let mut state = self.lock();
+        let bucket = state.bucket((method, None));
+        bucket.forget(Instant::now(), window);
+        (bucket.sent.len() as f64 / most as f64).min(1.0)
+    }
+
+    async fn wait(&self, method: Method, channel: &str, thread: &str, rank: Rank, reserved: bool) -> Permit {
+        let key = key(method, channel);
+        let waiting = {
+            let mut state = self.lock();
+            let before = state.bucket(key.clone()).waiting.iter().any(|w| w.rank <= rank);
+            if !before && let Some(beyond) = state.take(&key, rank, reserved) {
+                state.mark(thread);
+                return Permit { key, beyond, limiter: self.clone(), told: false };
+            }
+            let (wake, woken) = oneshot::channel();
+            state.sequence += 1;
+            let (sequence, passed) = (state.sequence, state.passed.get(thread).copied().unwrap_or(0));
+            let waiter = Waiter { rank, passed, sequence, thread: thread.to_owned(), reserved, wake };
+            state.bucket(key.clone()).waiting.push(waiter);
+            woken
+        };
+        self.pump(&key);
+        let mut waiting = Waiting { told: waiting, limiter: self };
+        // Whoever grants never drops one that is awaited; if it did, waiting in vain would be worse than a refused call.
+        let beyond = (&mut waiting.told).await.unwrap_or(false);
+        Permit { key, beyond, limiter: self.clone(), told: false }
+    }
+
+    /// Lets those pass who may, and sees to it that the others are looked at when they may.
+    fn pump(&self, key: &Key) {
+        let next = self.grant(key);
+        let Some(next) = next else { return };
+        let mut state = self.lock();
+        let bucket = state.bucket(key.clone());
+        if std::mem::replace(&mut bucket.pumped, true) {
+            return;
+        }
+        drop(state);
+        let (limiter, key) = (self.clone(), key.clone());
+        tokio::spawn(async move {
+            let mut next = next;
+            loop {
+                sleep_until(next).await;
+                match limiter.grant(&key) {
+                    Some(later) => next = later,
+                    None => {
+                        let mut state = limiter.lock();
+                        let bucket = state.bucket(key.clone());
+                        // Whoever came in between relies on this task.
+                        if bucket.waiting.is_empty() {
+                            bucket.pumped = false;
+                            return;
+                        }
+                        next = Instant::now() + Duration::from_millis(1);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Lets those pass who may. `Some`: when to look again.
+    fn grant(&self, key: &Key) -> Option<Instant> {
+        let (_, window) = window(key.0);
+        let mut state = self.lock();
+        loop {
+            let bucket = state.bucket(key.clone());
+            bucket.waiting.retain(|w| !w.wake.is_closed());
+            let at = bucket.first()?;
+            let (rank, reserved) = (bucket.waiting[at].rank, bucket.waiting[at].reserved);
+            let Some(beyond) = state.take(key, rank, reserved) else { break };
+            let waiter = state.bucket(key.clone()).waiting.swap_remove(at);
+            state.mark(&waiter.thread);
+            if waiter.wake.send(beyond).is_err() {
+                state.beyond -= usize::from(beyond);
+                state.bucket(key.clone()).sent.pop_back();
+            }
+        }
+        let bucket = state.bucket(key.clone());
+        let freed = bucket.sent.front().map(|at| *at + window);
+        let now = Instant::now();
+        // What is reserved frees itself without a time of its own.
+        Some(freed.max(bucket.paused).filter(|at| *at > now).unwrap_or(now + Duration::from_millis(100)))
+    }
+}

@@ -1,0 +1,62 @@
+//! Which runtime and which agent a configuration means.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::config::{AgentName, Config, RuntimeKind};
+use crate::runtime::Runtime;
+use crate::runtime::attached::{AttachedOptions, AttachedRuntime};
+use crate::runtime::kubernetes::{KubernetesRuntime, ServerKeys};
+use crate::runtime::local::{LocalOptions, LocalRuntime, Program};
+
+/// The runtime and how its agent is called.
+pub async fn runtime(config: &Config, home: bool, keys: ServerKeys) -> anyhow::Result<(Arc<dyn Runtime>, String)> {
+    if config.runtime.kind == RuntimeKind::Attached {
+        let url = config.agent.url.clone().context("`agent.url` is missing")?;
+        let mut options = AttachedOptions::new(url.clone(), config.data_dir.clone());
+        options.secret_key = config.agent.secret_key.clone();
+        options.protocol = config.agent.protocol;
+        options.workdir = config.agent.workdir.clone();
+        return Ok((Arc::new(AttachedRuntime::new(options)?), format!("the server at {url}")));
+    }
+    if config.runtime.kind == RuntimeKind::Kubernetes {
+        let runtime = KubernetesRuntime::connect(config.kubernetes.clone(), &config.cluster, keys).await?;
+        return Ok((Arc::new(runtime), agent_on_kubernetes(config)));
+    }
+    let (program, agent) = program(config)?;
+    let mut options = LocalOptions::new(config.data_dir.clone(), program);
+    options.env = config.agent.env.clone();
+    options.inherit_home = home;
+    Ok((Arc::new(LocalRuntime::new(options)), agent))
+}
+
+pub fn agent_on_kubernetes(config: &Config) -> String {
+    format!("`{}` on Kubernetes", config.kubernetes.image)
+}
+
+fn program(config: &Config) -> anyhow::Result<(Program, String)> {
+    if let Some(command) = &config.agent.command {
+        let (program, args) = command.split_first().context("`agent.command` is empty")?;
+        let shown = format!("`{program}` over stdio");
+        return Ok((Program::Stdio { command: program.into(), args: args.to_vec() }, shown));
+    }
+    let goose = match config.agent.name {
+        AgentName::Goose => true,
+        AgentName::Demo => false,
+        AgentName::Auto => on_path("goose"),
+    };
+    let listen = ["--host", "{host}", "--port", "{port}"].map(str::to_owned);
+    if goose {
+        let args = ["serve".to_owned()].into_iter().chain(listen).collect();
+        return Ok((Program::Http { command: "goose".into(), args, protocol: config.agent.protocol }, "Goose".to_owned()));
+    }
+    let args = ["demo-agent", "--listen", "{host}:{port}"].map(str::to_owned).to_vec();
+    let own = std::env::current_exe().context("the program cannot find itself")?;
+    let protocol = crate::agent::Protocol::Acp;
+    Ok((Program::Http { command: own, args, protocol }, "the demo agent (no AI model)".to_owned()))
+}
+
+fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}

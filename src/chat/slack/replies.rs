@@ -1,0 +1,360 @@
+//! Replies, progress and forms, by the way on which their question came.
+//!
+//! Invariant: what is private is seen by its asker alone: where a channel cannot show it so, it goes to their direct messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::MutexGuard;
+
+use super::Slack;
+use super::api::{Fault, Upload};
+use super::asked::{Ask, From, Shown};
+use super::blocks::{self, Message};
+use super::home;
+use super::limiter::{Method, Rank};
+use super::modal;
+use super::place::Place;
+use super::workspace::{Call, Workspace, pause};
+use crate::model::{Action, File, Form, Notice, Origin, Progress, Reply, Style};
+
+/// Quick work is shown by its result alone.
+const QUICK: Duration = Duration::from_millis(700);
+/// Between two looks at the steps.
+const PACE: Duration = Duration::from_millis(1_500);
+const TRIES: u32 = 6;
+
+/// Who is to see a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    Asker,
+    Everybody,
+}
+
+impl Slack {
+    pub(super) async fn answer(&self, to: &Origin, reply: Reply) {
+        let Some(place) = Place::parse(&to.conversation) else { return };
+        let Some(workspace) = self.workspace(&place.team) else { return };
+        let input = to.input.clone().unwrap_or_default();
+        let known = self.asked().get(&input);
+        // After a restart there is only the place.
+        let fresh = tokio::sync::Mutex::new(Ask::new(From::Message, &user(to), &place.channel, place.thread.as_deref()));
+        let mut ask = match &known {
+            Some(ask) => ask.lock().await,
+            None => fresh.lock().await,
+        };
+        ask.answered = true;
+        if ask.from == From::Home
+            && reply.notice == Notice::Ok
+            && (!reply.cards.is_empty() || reply.data.contains_key("projects"))
+        {
+            self.publish(&workspace, &ask.user, &reply).await;
+            return;
+        }
+        if ask.from == (From::Click { quiet: true }) && reply.notice == Notice::Ok {
+            return;
+        }
+        let to = if reply.private { To::Asker } else { To::Everybody };
+        let names = self.names(&workspace);
+        let mut shown = blocks::reply(&reply, &names);
+        shown.files.extend(reply.files);
+        for message in shown.messages {
+            self.say(&workspace, &mut ask, to, &message).await;
+        }
+        for file in shown.files {
+            self.give(&workspace, &mut ask, to, file).await;
+        }
+    }
+
+    async fn publish(&self, workspace: &Arc<Workspace>, user: &str, reply: &Reply) {
+        let view = home::view(&reply.cards, &self.names(workspace));
+        let call = Call { api: "views.publish", method: Method::Views, channel: "", thread: user, rank: Rank::Reply };
+        if let Err(fault) = workspace.send(call, &json!({ "user_id": user, "view": view })).await {
+            tracing::info!(code = fault.code().unwrap_or("unreachable"), "an App Home could not be shown");
+        }
+    }
+
+    /// One message, by the first way that works.
+    async fn say(&self, workspace: &Workspace, ask: &mut Ask, to: To, message: &Message) {
+        // Steps that were shown become the answer.
+        if let Some(shown) = ask.progress.take() {
+            let done = match shown {
+                Shown::Message(ts) => {
+                    let body = body(message, json!({ "channel": ask.channel, "ts": ts }));
+                    let call = call("chat.update", Method::Update, ask);
+                    workspace.send(call, &body).await.is_ok()
+                }
+                Shown::Hook => self.hook(workspace, ask, to, message, true, 0).await,
+            };
+            if done {
+                return;
+            }
+        }
+        if matches!(ask.from, From::Command | From::Click { .. }) && self.hook(workspace, ask, to, message, false, 0).await {
+            return;
+        }
+        let direct = ask.channel.starts_with('D');
+        let mut body = body(message, json!({ "channel": ask.channel }));
+        if let Some(thread) = &ask.thread {
+            body["thread_ts"] = json!(thread);
+        }
+        let sent = match to {
+            _ if ask.channel.is_empty() => false,
+            To::Asker if !direct => {
+                body["user"] = json!(ask.user);
+                workspace.send(call("chat.postEphemeral", Method::Ephemeral, ask), &body).await.is_ok()
+            }
+            _ => post(workspace, ask, &body).await.is_some(),
+        };
+        if sent {
+            return;
+        }
+        let Some(channel) = self.direct(workspace, &ask.user).await else { return };
+        body["channel"] = json!(channel);
+        let fields = body.as_object_mut();
+        if let Some(fields) = fields {
+            fields.remove("thread_ts");
+            fields.remove("user");
+        }
+        let call = Call { channel: &channel, ..call("chat.postMessage", Method::Post, ask) };
+        if let Err(fault) = workspace.send(call, &body).await {
+            tracing::warn!(code = fault.code().unwrap_or("unreachable"), "a reply reached nobody");
+        }
+    }
+
+    /// By the `response_url`, which also works where the bot is no member. `left`: uses that must be left.
+    async fn hook(&self, workspace: &Workspace, ask: &mut Ask, to: To, message: &Message, replace: bool, left: u8) -> bool {
+        for tries in 0..3 {
+            let Some(url) = ask.hook(left) else { return false };
+            let kind = if to == To::Asker { "ephemeral" } else { "in_channel" };
+            let body = body(message, json!({ "response_type": kind, "replace_original": replace }));
+            match workspace.api.respond(&url, &body).await {
+                Ok(()) => return true,
+                Err(Fault::Limited(wait)) => tokio::time::sleep(wait.min(Duration::from_secs(30))).await,
+                Err(Fault::Unsent(_)) => tokio::time::sleep(pause(tries)).await,
+                // Another message by another way would be the second, if this one was taken.
+                Err(Fault::Unknown(_)) => return true,
+                Err(_) => {
+                    ask.hook = None;
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    /// The asker's direct messages.
+    async fn direct(&self, workspace: &Workspace, user: &str) -> Option<String> {
+        let call = Call { api: "conversations.open", method: Method::Reads, channel: "", thread: user, rank: Rank::Reply };
+        let opened = workspace.send(call, &json!({ "users": user })).await.ok()?;
+        opened["channel"]["id"].as_str().map(str::to_owned)
+    }
+
+    async fn give(&self, workspace: &Workspace, ask: &mut Ask, to: To, file: File) {
+        let mut upload = Upload {
+            channel: ask.channel.clone(),
+            thread_ts: ask.thread.clone(),
+            name: file.name.clone(),
+            title: None,
+            comment: None,
+            bytes: Bytes::from(file.bytes),
+        };
+        if to == To::Everybody && !ask.channel.is_empty() && uploaded(workspace, &upload).await {
+            return;
+        }
+        // A file in a channel is seen by all of it.
+        let direct = match ask.channel.starts_with('D') {
+            true => Some(ask.channel.clone()),
+            false => self.direct(workspace, &ask.user).await,
+        };
+        let given = match &direct {
+            Some(channel) => {
+                upload.channel.clone_from(channel);
+                upload.thread_ts = ask.thread.clone().filter(|_| *channel == ask.channel);
+                uploaded(workspace, &upload).await
+            }
+            None => false,
+        };
+        let text = match given {
+            true if direct.as_deref() == Some(ask.channel.as_str()) => return,
+            true => format!("The file `{}` is in your direct messages.", file.name),
+            false => format!(
+                "The file `{}` could not be given to you: Slack did not take it. Try again; if it stays, ask whoever runs Gaggle \
+                 to look at the app's scopes with `gaggle check`.",
+                file.name
+            ),
+        };
+        self.say(workspace, ask, To::Asker, &Message { text, blocks: None }).await;
+    }
+
+    pub(super) async fn step(&self, to: &Origin, step: Progress) {
+        let Some(place) = Place::parse(&to.conversation) else { return };
+        let Some(workspace) = self.workspace(&place.team) else { return };
+        let Some(input) = to.input.clone() else { return };
+        let Some(ask) = self.asked().get(&input) else { return };
+        let mut held = ask.lock().await;
+        match held.steps.iter_mut().find(|s| s.step == step.step) {
+            Some(before) => *before = step,
+            None => held.steps.push(step),
+        }
+        // What becomes of a message is shown in its thread.
+        if held.steps.len() > 1 || held.answered || !matches!(held.from, From::Command | From::Click { .. }) {
+            return;
+        }
+        drop(held);
+        let slack = self.clone();
+        tokio::spawn(async move {
+            let mut told = Vec::new();
+            tokio::time::sleep(QUICK).await;
+            loop {
+                let mut held = ask.lock().await;
+                if held.answered {
+                    return;
+                }
+                if held.steps != told {
+                    told.clone_from(&held.steps);
+                    slack.show_steps(&workspace, &mut held).await;
+                }
+                drop(held);
+                tokio::time::sleep(PACE).await;
+            }
+        });
+    }
+
+    async fn show_steps(&self, workspace: &Workspace, ask: &mut MutexGuard<'_, Ask>) {
+        let message = blocks::progress(&ask.steps);
+        match ask.progress.clone() {
+            Some(Shown::Message(ts)) => {
+                let body = body(&message, json!({ "channel": ask.channel, "ts": ts }));
+                let limiter = &workspace.limiter;
+                if let Some(permit) = limiter.try_pass(Method::Update, &ask.channel, &ask.user, Rank::Update) {
+                    let _ = workspace.send_with(permit, "chat.update", &body).await;
+                }
+            }
+            // Two uses are left for the end.
+            Some(Shown::Hook) => {
+                self.hook(workspace, ask, To::Asker, &message, true, 2).await;
+            }
+            None if ask.channel.is_empty() => {}
+            None if ask.is_private() && !ask.channel.starts_with('D') => {
+                if self.hook(workspace, ask, To::Asker, &message, false, 2).await {
+                    ask.progress = Some(Shown::Hook);
+                }
+            }
+            None => {
+                // A message of our own can be edited as often as need be; the hook cannot.
+                let body = body(&message, json!({ "channel": ask.channel, "thread_ts": ask.thread }));
+                match post(workspace, ask, &body).await {
+                    Some(ts) => ask.progress = Some(Shown::Message(ts)),
+                    None => {
+                        if self.hook(workspace, ask, To::Asker, &message, false, 2).await {
+                            ask.progress = Some(Shown::Hook);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) async fn ask_form(&self, to: &Origin, form: &Form) {
+        let Some(place) = Place::parse(&to.conversation) else { return };
+        let Some(workspace) = self.workspace(&place.team) else { return };
+        self.asked().put_form(form.clone());
+        let input = to.input.clone().unwrap_or_default();
+        let known = self.asked().get(&input);
+        let fresh = tokio::sync::Mutex::new(Ask::new(From::Message, &user(to), &place.channel, place.thread.as_deref()));
+        let mut ask = match &known {
+            Some(ask) => ask.lock().await,
+            None => fresh.lock().await,
+        };
+        if let Some(trigger) = ask.trigger()
+            && self.open(&workspace, &trigger, form).await
+        {
+            return;
+        }
+        // Without a click that is fresh there is no modal: a button gives one.
+        let id = &form.id.0;
+        let mut buttons =
+            vec![button(if form.confirm { "Yes, go on" } else { "Fill in…" }, if form.confirm { "yes" } else { "open" }, id)];
+        if form.confirm {
+            buttons.push(button("Cancel", "no", id));
+        }
+        let text = super::markdown::mrkdwn(&form.title);
+        let blocks = json!([blocks::section(&text), { "type": "actions", "elements": buttons }]);
+        self.say(&workspace, &mut ask, To::Asker, &Message { text, blocks: Some(blocks) }).await;
+    }
+
+    /// Opens a form as a modal. `false`: it is too late for that.
+    pub(super) async fn open(&self, workspace: &Workspace, trigger: &str, form: &Form) -> bool {
+        let view = modal::view(form, &form.id.0);
+        let call = Call { api: "views.open", method: Method::Views, channel: "", thread: trigger, rank: Rank::Reply };
+        match workspace.send(call, &json!({ "trigger_id": trigger, "view": view })).await {
+            Ok(_) => true,
+            Err(fault) => {
+                tracing::info!(code = fault.code().unwrap_or("unreachable"), "a modal could not be opened");
+                false
+            }
+        }
+    }
+}
+
+fn user(to: &Origin) -> String {
+    to.actor.id.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+fn call<'a>(api: &'static str, method: Method, ask: &'a Ask) -> Call<'a> {
+    Call { api, method, channel: &ask.channel, thread: ask.thread.as_deref().unwrap_or(&ask.user), rank: Rank::Reply }
+}
+
+fn body(message: &Message, mut fields: Value) -> Value {
+    fields["text"] = json!(message.text);
+    match (&message.blocks, fields.get("ts").is_some() || fields.get("replace_original").is_some_and(|r| r == true)) {
+        (Some(blocks), _) => fields["blocks"] = blocks.clone(),
+        // What stood there before goes with it.
+        (None, true) => fields["blocks"] = json!([]),
+        (None, false) => {}
+    }
+    if fields.get("thread_ts").is_some_and(Value::is_null)
+        && let Some(fields) = fields.as_object_mut()
+    {
+        fields.remove("thread_ts");
+    }
+    fields
+}
+
+fn button(label: &str, what: &str, form: &str) -> Value {
+    let action = Action { style: if what == "yes" { Style::Danger } else { Style::Plain }, ..Action::new(label, form) };
+    blocks::parts::button(&action, &format!("form:{what}"))
+}
+
+/// Posts a message, once. `None`: it cannot be posted there.
+async fn post(workspace: &Workspace, ask: &Ask, body: &Value) -> Option<String> {
+    match workspace.send(call("chat.postMessage", Method::Post, ask), body).await {
+        Ok(posted) => Some(posted["ts"].as_str().unwrap_or_default().to_owned()),
+        // It may stand there.
+        Err(Fault::Unknown(_)) => Some(String::new()),
+        Err(_) => None,
+    }
+}
+
+async fn uploaded(workspace: &Workspace, upload: &Upload) -> bool {
+    for tries in 0..TRIES {
+        let permit = workspace.limiter.pass(Method::Files, "", &upload.channel, Rank::Reply).await;
+        match workspace.api.upload(upload).await {
+            Ok(_) => {
+                permit.worked();
+                return true;
+            }
+            Err(Fault::Limited(wait)) => permit.refused(wait),
+            Err(Fault::Unsent(_)) => tokio::time::sleep(pause(tries)).await,
+            Err(Fault::Unknown(_)) => return true,
+            Err(fault) => {
+                tracing::info!(code = fault.code().unwrap_or_default(), "a file could not be given");
+                return false;
+            }
+        }
+    }
+    false
+}

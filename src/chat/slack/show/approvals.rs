@@ -1,0 +1,83 @@
+//! Approvals of a turn as messages with buttons; the record decides, the message follows it.
+
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::super::blocks;
+use super::super::limiter::{Method, Rank};
+use super::super::workspace::pause;
+use super::Show;
+use crate::model::{Approval, ApprovalId, ApprovalState};
+
+pub async fn show(show: &Show) {
+    let mut changes = show.live.watch();
+    let mut told: Vec<(ApprovalId, ApprovalState)> = Vec::new();
+    loop {
+        changes.mark_unchanged();
+        if show.live.is_abandoned() || show.workspace.is_dead() {
+            return;
+        }
+        let (ended, approvals) = show.read(|t| (t.state.is_last(), t.approvals.clone()));
+        for approval in approvals {
+            if told.iter().any(|(id, state)| *id == approval.id && *state == approval.state) {
+                continue;
+            }
+            tell(show, &approval).await;
+            told.retain(|(id, _)| *id != approval.id);
+            told.push((approval.id, approval.state));
+        }
+        if ended || changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn tell(show: &Show, approval: &Approval) {
+    let names = show.slack.names(&show.workspace);
+    let shown = blocks::approval(approval, &names);
+    let posted = show.kept.read().approvals.iter().find(|(id, _)| *id == approval.id).map(|(_, ts)| ts.clone());
+    let Some(last) = shown.messages.last() else { return };
+    if let Some(ts) = posted {
+        let body = json!({ "channel": show.channel, "ts": ts, "text": last.text, "blocks": last.blocks });
+        for tries in 0..4 {
+            let sent = show.workspace.send(show.call("chat.update", Method::Update, Rank::Reply), &body).await;
+            match sent {
+                Err(fault) if fault.is_passing() => sleep(pause(tries)).await,
+                _ => return,
+            }
+        }
+        return;
+    }
+    for message in &shown.messages {
+        let nonce = format!("{}-{}", approval.id, message.text.len());
+        let mut mark = show.mark("approval");
+        mark["event_payload"]["nonce"] = json!(nonce);
+        let body = json!({
+            "channel": show.channel, "thread_ts": show.thread, "text": message.text, "blocks": message.blocks, "metadata": mark,
+        });
+        let mut tries = 0;
+        let ts = loop {
+            match show.workspace.send(show.call("chat.postMessage", Method::Post, Rank::Reply), &body).await {
+                Ok(posted) => break posted["ts"].as_str().map(str::to_owned),
+                Err(fault) if fault.is_passing() && tries < 5 => {
+                    sleep(pause(tries)).await;
+                    if let Ok(Some(ts)) = show.posted(&nonce).await {
+                        break Some(ts);
+                    }
+                }
+                Err(_) => break None,
+            }
+            tries += 1;
+        };
+        // The buttons stand in the last one.
+        if let Some(ts) = ts {
+            let id = approval.id;
+            show.kept
+                .change(|d| {
+                    d.approvals.retain(|(known, _)| *known != id);
+                    d.approvals.push((id, ts));
+                })
+                .await;
+        }
+    }
+}

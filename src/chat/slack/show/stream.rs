@@ -1,0 +1,238 @@
+//! One streamed message: begun with the first words, added to, ended with the last ones and what stands below them.
+//!
+//! Invariant: what was sent is never sent again here. Where Slack may or may not have taken words, the message is given up to
+//! [`super::posts`], which writes it anew as a whole.
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::super::api::Fault;
+use super::super::limiter::{Method, Permit, Rank, Reservation};
+use super::super::markdown::Fence;
+use super::super::workspace::pause;
+use super::text::{STREAMS, Text, later};
+use super::{Lost, Show};
+
+/// A message that holds more is ended at the next end of a line.
+const FULL: usize = 9_000;
+/// … and here in any case. Slack's own limit is somewhere above.
+const MOST: usize = 10_500;
+const TRIES: u32 = 10;
+
+/// How a stream ended before its turn did.
+#[derive(Debug)]
+pub enum Broken {
+    /// It did not: all of it is shown.
+    Done,
+    /// What was sent stands; the rest has to go another way.
+    Rest,
+    /// What stands in these messages is not known.
+    Unclear(Vec<String>),
+}
+
+pub struct Stream {
+    ts: String,
+    /// Bytes of `opening` and the rest that were sent.
+    sent: usize,
+    room: Option<Reservation>,
+    next: Instant,
+}
+
+impl Stream {
+    /// `Err(None)`: not now.
+    pub async fn begin(text: &mut Text<'_>, permit: Permit, room: Reservation) -> Result<Self, Option<Broken>> {
+        let show = text.show;
+        let whole = format!("{}{}", text.opening, text.rest());
+        let words = first(&whole);
+        let body = json!({
+            "channel": show.channel,
+            "thread_ts": show.thread,
+            "recipient_user_id": show.recipient,
+            "recipient_team_id": show.recipient_team,
+            "markdown_text": words,
+        });
+        match show.workspace.send_with(permit, "chat.startStream", &body).await {
+            Ok(begun) => {
+                let ts = begun["ts"].as_str().unwrap_or_default().to_owned();
+                let kept = ts.clone();
+                show.kept
+                    .change(|d| {
+                        d.messages.push(kept);
+                        d.streaming = true;
+                    })
+                    .await;
+                let next = later(text.pace(Method::AppendStream, 100.0));
+                Ok(Self { ts, sent: words.len(), room: Some(room), next })
+            }
+            Err(Fault::Limited(_)) => Err(None),
+            Err(Fault::Unsent(_)) => {
+                tokio::time::sleep(pause(1)).await;
+                Err(None)
+            }
+            Err(Fault::Unknown(_)) => {
+                show.find(None).await;
+                Err(Some(Broken::Unclear(show.kept.read().messages)))
+            }
+            Err(fault @ Fault::Refused(_)) => {
+                let code = fault.code().unwrap_or_default();
+                // What has to do with this message or place alone tells nothing of the workspace.
+                if !fault.is_gone() && !code.starts_with("missing_recipient") && !code.contains("too_long") {
+                    show.workspace.lacks(STREAMS, code);
+                }
+                Err(Some(Broken::Rest))
+            }
+        }
+    }
+
+    /// Streams until the turn has ended (`Some(Done)`), the message is full (`None`), or Slack no longer takes it.
+    pub async fn run(mut self, text: &mut Text<'_>) -> Result<Option<Broken>, Lost> {
+        loop {
+            text.refresh()?;
+            let whole = format!("{}{}", text.opening, text.rest());
+            if whole.len() > FULL.min(MOST) && self.sent.max(FULL) < whole.len() {
+                if let Some(cut) = cut(&whole, self.sent.max(FULL)) {
+                    return self.end(text, &whole, cut, false).await;
+                }
+            }
+            if text.done {
+                let length = whole.len();
+                return self.end(text, &whole, length, true).await;
+            }
+            if whole.len() == self.sent {
+                text.changed().await;
+                continue;
+            }
+            let show = text.show;
+            let permit = tokio::select! {
+                permit = self.leave(show) => permit,
+                () = text.ended() => continue,
+            };
+            text.refresh()?;
+            let whole = format!("{}{}", text.opening, text.rest());
+            let end = whole.len().min(MOST.max(self.sent));
+            let end = (self.sent..=end).rev().find(|at| whole.is_char_boundary(*at)).unwrap_or(self.sent);
+            let body = json!({ "channel": show.channel, "ts": self.ts, "markdown_text": whole[self.sent..end] });
+            match show.workspace.send_with(permit, "chat.appendStream", &body).await {
+                Ok(_) => self.sent = end,
+                Err(Fault::Limited(_)) => {}
+                Err(Fault::Unsent(_)) => tokio::time::sleep(pause(2)).await,
+                Err(Fault::Unknown(_)) => return Ok(Some(self.unclear(show).await)),
+                Err(fault) if fault.is_token_dead() || fault.is_place_gone() => return Err(Lost::Gone(fault)),
+                Err(_) => return Ok(Some(self.left(text).await)),
+            }
+            self.next = later(text.pace(Method::AppendStream, 100.0));
+        }
+    }
+
+    async fn leave(&self, show: &Show) -> Permit {
+        tokio::time::sleep_until(self.next).await;
+        show.workspace.limiter.pass(Method::AppendStream, "", &show.thread, Rank::Update).await
+    }
+
+    /// Sends what is left up to `cut` and ends the message.
+    async fn end(mut self, text: &mut Text<'_>, whole: &str, cut: usize, last: bool) -> Result<Option<Broken>, Lost> {
+        let show = text.show;
+        let mut words = whole.get(self.sent..cut).unwrap_or_default().to_owned();
+        let fence = if last { None } else { open_fence(&whole[..cut]) };
+        if let Some(fence) = &fence {
+            if !whole[..cut].ends_with('\n') {
+                words.push('\n');
+            }
+            words.push_str(&fence.marks());
+        }
+        let mut body = json!({ "channel": show.channel, "ts": self.ts });
+        if !words.is_empty() {
+            body["markdown_text"] = json!(words);
+        }
+        if last && !text.footer.is_empty() {
+            body["blocks"] = Value::Array(text.footer.clone());
+        }
+        let mut tries = 0;
+        loop {
+            let permit = match self.room.take() {
+                Some(room) => show.workspace.limiter.pass_reserved(room, &show.thread, Rank::Final).await,
+                None => show.workspace.limiter.pass(Method::StopStream, "", &show.thread, Rank::Final).await,
+            };
+            match show.workspace.send_with(permit, "chat.stopStream", &body).await {
+                Ok(_) => break,
+                Err(Fault::Limited(_)) => {}
+                Err(Fault::Unsent(_)) => tokio::time::sleep(pause(tries)).await,
+                Err(Fault::Unknown(_)) => {
+                    // Stopped already, it took the words too; else they are still to come.
+                    let bare = json!({ "channel": show.channel, "ts": self.ts });
+                    let call = show.call("chat.stopStream", Method::StopStream, Rank::Final);
+                    match show.workspace.send(call, &bare).await {
+                        Err(fault) if fault.code() == Some("message_not_in_streaming_state") => break,
+                        Ok(_) => return Ok(Some(self.left(text).await)),
+                        Err(_) => return Ok(Some(self.unclear(show).await)),
+                    }
+                }
+                Err(fault) if fault.is_token_dead() || fault.is_place_gone() => return Err(Lost::Gone(fault)),
+                Err(fault) if body.get("blocks").is_some() && fault.code() != Some("message_not_in_streaming_state") => {
+                    body.as_object_mut().map(|b| b.remove("blocks"));
+                }
+                Err(_) => return Ok(Some(self.left(text).await)),
+            }
+            tries += 1;
+            if tries > TRIES {
+                return Err(Lost::Later);
+            }
+        }
+        show.kept.change(|d| d.streaming = false).await;
+        text.base += cut - text.opening.len();
+        text.opening = fence.map(|f| f.opening()).unwrap_or_default();
+        Ok(last.then_some(Broken::Done))
+    }
+
+    /// Slack ended the stream by itself: what was sent stands.
+    async fn left(&self, text: &mut Text<'_>) -> Broken {
+        let whole = format!("{}{}", text.opening, text.rest());
+        let fence = open_fence(&whole[..self.sent]);
+        text.base += self.sent.saturating_sub(text.opening.len());
+        text.opening = fence.map(|f| f.opening()).unwrap_or_default();
+        text.show.kept.change(|d| d.streaming = false).await;
+        // Where the next message begins anew, the words that stand already must not be written again.
+        Broken::Rest
+    }
+
+    async fn unclear(&self, show: &Show) -> Broken {
+        let call = show.call("chat.stopStream", Method::StopStream, Rank::Final);
+        let _ = show.workspace.send(call, &json!({ "channel": show.channel, "ts": self.ts })).await;
+        show.kept.change(|d| d.streaming = false).await;
+        Broken::Unclear(show.kept.read().messages)
+    }
+}
+
+/// As much as one call takes.
+fn first(whole: &str) -> &str {
+    let end = whole.len().min(FULL);
+    let end = (0..=end).rev().find(|at| whole.is_char_boundary(*at)).unwrap_or(0);
+    &whole[..end]
+}
+
+/// Where a message that is full can end: after a line, or at last anywhere.
+fn cut(whole: &str, from: usize) -> Option<usize> {
+    let from = (from..=whole.len()).find(|at| whole.is_char_boundary(*at))?;
+    let end = whole.len().min(MOST);
+    if let Some(line) = whole.get(from..)?.find('\n').map(|at| from + at + 1).filter(|at| *at <= MOST) {
+        return Some(line);
+    }
+    if whole.len() < MOST {
+        return None;
+    }
+    let word = whole.get(from..(from..=end).rev().find(|at| whole.is_char_boundary(*at))?)?.rfind(' ').map(|at| from + at + 1);
+    Some(word.unwrap_or((from..=end).rev().find(|at| whole.is_char_boundary(*at))?))
+}
+
+/// The code that is open at the end of a text.
+fn open_fence(text: &str) -> Option<Fence> {
+    let mut open: Option<Fence> = None;
+    for line in text.lines() {
+        open = match open {
+            Some(fence) if fence.is_closed_by(line) => None,
+            Some(fence) => Some(fence),
+            None => Fence::opened(line),
+        };
+    }
+    open
+}

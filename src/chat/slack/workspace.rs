@@ -1,0 +1,184 @@
+//! One workspace: its token, its rates, and what it can do. Everything that is written to Slack leaves here.
+//!
+//! Invariant: a call that may have been taken is never repeated here; whoever made it knows how to find out.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::api::{Api, Fault};
+use super::limiter::{Limiter, Method, Permit, Rank};
+
+/// How often a call that certainly was not taken is made again.
+const TRIES: u32 = 8;
+/// How long what the workspace lacks is believed to be lacking.
+const LACKING: Duration = Duration::from_secs(3600);
+/// Names that are remembered.
+const NAMES: usize = 20_000;
+
+pub struct Workspace {
+    pub team: String,
+    /// The bot's user.
+    pub bot: String,
+    pub api: Api,
+    pub limiter: Limiter,
+    /// Why nothing works any more, once that is so.
+    dead: watch::Sender<Option<String>>,
+    lacking: Mutex<HashMap<&'static str, Instant>>,
+    names: Mutex<HashMap<String, String>>,
+}
+
+/// One call that has a rate.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    pub api: &'static str,
+    pub method: Method,
+    pub channel: &'a str,
+    /// Shares are fair among threads.
+    pub thread: &'a str,
+    pub rank: Rank,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Workspace {
+    pub fn new(team: String, bot: String, api: Api) -> Self {
+        Self {
+            team,
+            bot,
+            api,
+            limiter: Limiter::default(),
+            dead: watch::Sender::new(None),
+            lacking: Mutex::default(),
+            names: Mutex::default(),
+        }
+    }
+
+    pub fn is_dead(&self) -> bool {
+        self.dead.borrow().is_some()
+    }
+
+    /// Resolves with the reason once nothing works any more.
+    pub async fn died(&self) -> String {
+        let mut dead = self.dead.subscribe();
+        let why = dead.wait_for(Option::is_some).await.ok().map(|why| why.clone().unwrap_or_default());
+        match why {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Told once, for ever: nothing that needs the token is tried any more.
+    pub fn die(&self, why: &str) {
+        self.dead.send_if_modified(|dead| {
+            let first = dead.is_none();
+            if first {
+                tracing::error!(team = %self.team, reason = why, "Slack no longer takes this workspace's token; reinstall the app and restart Gaggle");
+                *dead = Some(why.to_owned());
+            }
+            first
+        });
+    }
+
+    /// Whether the workspace has something that not every one has.
+    pub fn has(&self, what: &'static str) -> bool {
+        locked(&self.lacking).get(what).is_none_or(|since| since.elapsed() > LACKING)
+    }
+
+    pub fn lacks(&self, what: &'static str, code: &str) {
+        tracing::info!(team = %self.team, what, code, "this workspace does without");
+        locked(&self.lacking).insert(what, Instant::now());
+    }
+
+    /// Waits for its turn, and tries again what certainly was not taken.
+    pub async fn send(&self, call: Call<'_>, body: &Value) -> Result<Value, Fault> {
+        let mut tries = 0;
+        loop {
+            let permit = self.limiter.pass(call.method, call.channel, call.thread, call.rank).await;
+            match self.send_with(permit, call.api, body).await {
+                Err(Fault::Limited(_)) => {}
+                Err(Fault::Unsent(what)) if tries >= TRIES => return Err(Fault::Unsent(what)),
+                Err(Fault::Unsent(_)) => sleep(pause(tries)).await,
+                other => return other,
+            }
+            tries += 1;
+            if tries > 4 * TRIES {
+                return Err(Fault::Limited(Duration::from_secs(60)));
+            }
+        }
+    }
+
+    /// One call whose turn it is.
+    pub async fn send_with(&self, permit: Permit, api: &'static str, body: &Value) -> Result<Value, Fault> {
+        if let Some(why) = self.dead.borrow().clone() {
+            return Err(Fault::Refused(why));
+        }
+        let result = self.api.call(api, body).await;
+        self.settle(permit, result)
+    }
+
+    /// A reading call.
+    pub async fn read(&self, api: &'static str, arguments: &[(&str, String)]) -> Result<Value, Fault> {
+        let mut tries = 0;
+        loop {
+            let permit = self.limiter.pass(Method::Reads, "", "reads", Rank::Update).await;
+            let result = self.api.get(api, arguments).await;
+            match self.settle(permit, result) {
+                Err(fault) if fault.is_passing() && tries < TRIES => sleep(pause(tries)).await,
+                other => return other,
+            }
+            tries += 1;
+        }
+    }
+
+    fn settle(&self, permit: Permit, result: Result<Value, Fault>) -> Result<Value, Fault> {
+        match &result {
+            Err(Fault::Limited(wait)) => permit.refused(*wait),
+            Err(Fault::Unsent(_) | Fault::Unknown(_)) => drop(permit),
+            Err(fault @ Fault::Refused(code)) => {
+                permit.worked();
+                if fault.is_token_dead() {
+                    self.die(code);
+                }
+            }
+            Ok(_) => permit.worked(),
+        }
+        result
+    }
+
+    pub fn call_name(&self, user: &str, name: &str) {
+        let mut names = locked(&self.names);
+        if names.len() >= NAMES {
+            names.clear();
+        }
+        names.insert(user.to_owned(), name.to_owned());
+    }
+
+    pub fn name_known(&self, user: &str) -> Option<String> {
+        locked(&self.names).get(user).cloned()
+    }
+
+    /// What somebody is called; their id if Slack does not tell.
+    pub async fn name(&self, user: &str) -> String {
+        if let Some(name) = self.name_known(user) {
+            return name;
+        }
+        let Ok(found) = self.read("users.info", &[("user", user.to_owned())]).await else { return user.to_owned() };
+        let found = &found["user"];
+        let words = [&found["profile"]["display_name"], &found["profile"]["real_name"], &found["real_name"], &found["name"]];
+        let name = words.into_iter().filter_map(Value::as_str).find(|n| !n.is_empty()).unwrap_or(user).to_owned();
+        self.call_name(user, &name);
+        name
+    }
+}
+
+/// Doubles from a quarter of a second to half a minute.
+pub fn pause(tries: u32) -> Duration {
+    Duration::from_millis(250 * (1 << tries.min(7)))
+}

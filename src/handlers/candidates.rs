@@ -1,0 +1,46 @@
+//! The things that an argument may name: those that somebody can see, and nobody else's.
+
+use gaggle_commands::Candidates;
+
+use crate::access::{self, Caller};
+use crate::error::Result;
+use crate::store::Store;
+
+/// Sessions of a project that are offered, the newest first.
+const SESSIONS: usize = 50;
+
+pub async fn candidates(store: &Store, caller: &Caller, of: &Candidates) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    match of {
+        Candidates::Words(_) | Candidates::Nothing => return Ok(names),
+        Candidates::Projects => {
+            let projects = access::visible(store, caller).await?;
+            for project in &projects {
+                let doubled = projects.iter().filter(|p| p.name == project.name).count() > 1;
+                names.push(match doubled {
+                    true => format!("{}/{}", project.owner.short(), project.name),
+                    false => project.name.clone(),
+                });
+            }
+            names.sort();
+        }
+        Candidates::Sessions => {
+            for project in access::visible(store, caller).await? {
+                let sessions = store.sessions_of(&project.id, SESSIONS).await?;
+                names.extend(sessions.into_iter().map(|s| s.session.id.to_string()));
+            }
+        }
+        Candidates::Approvals => {
+            let open = access::open_approvals(store, caller).await?;
+            names.extend(open.into_iter().map(|(approval, ..)| approval.id.to_string()));
+        }
+        Candidates::People => {
+            let projects = store.projects_of(&caller.person).await?;
+            let all = projects.iter().flat_map(|p| p.grants.iter().map(|(who, _)| who).chain([&p.owner]));
+            names.extend(all.filter(|who| **who != caller.person).map(|who| who.short().to_owned()));
+            names.sort();
+            names.dedup();
+        }
+    }
+    Ok(names)
+}

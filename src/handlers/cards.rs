@@ -1,0 +1,51 @@
+//! Projects as cards, with what their reader may do next.
+
+use gaggle_commands::Role;
+
+use super::show;
+use crate::access::Caller;
+use crate::model::{Action, Card, Project, Status};
+
+/// How somebody names a project: with its owner if that is somebody else.
+pub fn name_for(caller: &Caller, project: &Project) -> String {
+    match project.owner == caller.person {
+        true => project.name.clone(),
+        false => format!("{}/{}", project.owner.short(), project.name),
+    }
+}
+
+pub fn project_actions(caller: &Caller, project: &Project) -> Vec<Action> {
+    let name = name_for(caller, project);
+    let role = caller.role_on(project);
+    let mut actions = Vec::new();
+    if role >= Some(Role::Member) {
+        match project.status {
+            Status::Inactive | Status::Failed => {
+                actions.push(Action::new("Activate", format!("/project activate {name}")).primary());
+            }
+            Status::Active => actions.push(Action::new("Deactivate", format!("/project deactivate {name}"))),
+            Status::Activating => actions.push(Action::new("Stop", format!("/project deactivate {name}"))),
+            Status::Deactivating | Status::Deleting => {}
+        }
+        if project.status != Status::Deleting {
+            actions.push(Action::new("Ask", format!("/ask {name}")));
+        }
+    }
+    if role.is_some() {
+        actions.push(Action::new("Logs", format!("/project logs {name}")));
+    }
+    if role >= Some(Role::Owner) && project.status != Status::Deleting {
+        let question = super::project::delete_question(project, false);
+        actions.push(Action::new("Delete…", format!("/project delete {name} --yes")).danger(question));
+    }
+    actions
+}
+
+/// One of several.
+pub fn project_card(caller: &Caller, project: &Project, sessions: &serde_json::Value) -> Card {
+    let mut text = format!("{} · {sessions} sessions · used {}", project.status.as_str(), show::ago(project.used));
+    if let Some(reason) = &project.reason {
+        text.push_str(&format!("\n{reason}"));
+    }
+    Card { title: name_for(caller, project), text, actions: project_actions(caller, project) }
+}

@@ -1,0 +1,122 @@
+//! One port for everything: WebSockets go to the links, the rest to the web server, and any connection can be cut.
+//!
+//! Absence: nothing here knows what Slack is.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use super::Inner;
+use super::link;
+
+/// Cuts the connection that a request came on before its answer.
+#[derive(Debug, Clone, Default)]
+pub struct Cut(Arc<AtomicBool>);
+
+impl Cut {
+    pub fn cut(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    fn broken(&self) -> io::Result<()> {
+        if self.0.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+}
+
+pub struct Io {
+    stream: TcpStream,
+    cut: Cut,
+}
+
+impl AsyncRead for Io {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.cut.broken()?;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// The connections that are no WebSockets.
+pub struct Web {
+    streams: mpsc::Receiver<(TcpStream, SocketAddr)>,
+    address: SocketAddr,
+}
+
+impl Listener for Web {
+    type Io = Io;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Io, SocketAddr) {
+        match self.streams.recv().await {
+            Some((stream, from)) => (Io { stream, cut: Cut::default() }, from),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+impl Connected<IncomingStream<'_, Web>> for Cut {
+    fn connect_info(stream: IncomingStream<'_, Web>) -> Self {
+        stream.io().cut.clone()
+    }
+}
+
+const LINK: &[u8] = b"GET /link/";
+
+/// Sorts what comes in until the stand-in ends.
+pub fn sort(inner: Arc<Inner>, listener: TcpListener) -> Web {
+    let address = listener.local_addr().expect("an address");
+    let (sender, streams) = mpsc::channel(256);
+    tokio::spawn(async move {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = inner.ended.cancelled() => return,
+            };
+            let Ok((stream, from)) = accepted else { continue };
+            let (inner, sender) = (Arc::clone(&inner), sender.clone());
+            tokio::spawn(async move {
+                let _ = stream.set_nodelay(true);
+                let mut head = [0; LINK.len()];
+                let link = loop {
+                    match stream.peek(&mut head).await {
+                        Ok(0) | Err(_) => return,
+                        Ok(read) if read == LINK.len() || head[..read] != LINK[..read] => break head == LINK,
+                        Ok(_) => tokio::task::yield_now().await,
+                    }
+                };
+                if link {
+                    link::serve(inner, stream).await;
+                } else {
+                    let _ = sender.send((stream, from)).await;
+                }
+            });
+        }
+    });
+    Web { streams, address }
+}
