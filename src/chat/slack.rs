@@ -195,6 +195,7 @@ impl Slack {
         for workspace in self.workspaces() {
             self.load_groups(workspace).await;
         }
+        let left = self.left_over().await;
         let (queue, deliveries) = mpsc::channel(DELIVERIES);
         let running = match &self.0.options.way {
             Way::Http { signing_secret } => Running { routes: Some(http::routes(signing_secret, queue)), sockets: None },
@@ -222,7 +223,7 @@ impl Slack {
         let slack = self.clone();
         tokio::spawn(async move {
             slack.show_unshown().await;
-            slack.take_up().await;
+            slack.take_up(left).await;
             tokio::select! {
                 () = catchup::run(slack) => {}
                 () = stop.cancelled() => {}

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::oneshot;
 
 use super::{Engine, FORM_LIFE, Ticket};
-use crate::access::{self, Authorized};
+use crate::access::{self, Authorized, Caller};
 use crate::error::{Result, refused};
 use crate::handlers;
 use crate::model::{Field, Form, FormId, Notice, Origin, PersonId, Reply, Values};
@@ -35,6 +35,8 @@ struct Pending {
     wanted: Wanted,
     person: PersonId,
     origin: Origin,
+    /// The surface's key of the input that asked for it.
+    source: Option<String>,
     /// Ends the input that asked for the form.
     ended: oneshot::Sender<bool>,
 }
@@ -59,8 +61,8 @@ impl Forms {
 
 impl Engine {
     pub(super) async fn ask_form(&self, call: Authorized, form: Form) -> Result<Ticket> {
-        let (person, origin) = (call.caller.person, call.caller.origin);
-        self.open_form(origin, person, form, Wanted::Values(Box::new(call.command))).await
+        let (asker, source) = (call.caller, call.source);
+        self.open_form(asker, source, form, Wanted::Values(Box::new(call.command))).await
     }
 
     pub(super) fn asks_for_arguments(&self, origin: &Origin) -> bool {
@@ -68,7 +70,13 @@ impl Engine {
     }
 
     /// Asks for what a command lacks.
-    pub(super) async fn ask_arguments(&self, origin: Origin, typed: &str, usage: gaggle_commands::Usage) -> Result<Ticket> {
+    pub(super) async fn ask_arguments(
+        &self,
+        origin: Origin,
+        source: Option<String>,
+        typed: &str,
+        usage: gaggle_commands::Usage,
+    ) -> Result<Ticket> {
         let caller = self.caller(&origin).await?;
         let Some((path, blanks)) = gaggle_commands::blanks(typed) else {
             return refused(usage.to_string());
@@ -104,10 +112,11 @@ impl Engine {
             });
         }
         let form = Form { id: FormId(String::new()), title: format!("/{path}"), confirm: false, fields };
-        self.open_form(origin, caller.person, form, Wanted::Arguments(path)).await
+        self.open_form(caller, source, form, Wanted::Arguments(path)).await
     }
 
-    async fn open_form(&self, origin: Origin, person: PersonId, mut form: Form, wanted: Wanted) -> Result<Ticket> {
+    async fn open_form(&self, asker: Caller, source: Option<String>, mut form: Form, wanted: Wanted) -> Result<Ticket> {
+        let Caller { person, origin, .. } = asker;
         let Some(chat) = self.work().chat(&origin).cloned() else { return Ok(Ticket::done(false)) };
         if !chat.has_forms() || !chat.attended() {
             return refused(match form.confirm {
@@ -116,7 +125,7 @@ impl Engine {
             });
         }
         let (ended, end) = oneshot::channel();
-        let pending = Pending { form: form.clone(), wanted, person, origin: origin.clone(), ended };
+        let pending = Pending { form: form.clone(), wanted, person, origin: origin.clone(), source, ended };
         let id = self.0.forms.with(|open| {
             if open.pending.len() >= OPEN {
                 return None;
@@ -182,9 +191,9 @@ impl Engine {
             return refused(format!("The form `{id}` is not open any longer. Send its command again."));
         };
         let result = match pending.wanted {
-            Wanted::Values(command) => self.command(pending.origin.clone(), None, *command, Some(values)).await,
+            Wanted::Values(command) => self.command(pending.origin.clone(), pending.source, *command, Some(values)).await,
             Wanted::Arguments(path) => match gaggle_commands::parse_options(&path, &options(&values)) {
-                Ok(command) => self.command(pending.origin.clone(), None, command, None).await,
+                Ok(command) => self.command(pending.origin.clone(), pending.source, command, None).await,
                 Err(usage) => refused(usage.to_string()),
             },
         };

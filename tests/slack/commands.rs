@@ -1,7 +1,7 @@
 //! Slash commands, modals and buttons.
 
 use super::Team;
-use crate::support::slack::{Bot, Kind, Slack, Way};
+use crate::support::slack::{Bot, Kind, Slack, State, Way};
 
 /// A team on its first day, by socket and by HTTP.
 async fn first_day(way: Way) {
@@ -52,7 +52,7 @@ async fn the_same_text_as_on_the_console() {
     team.types(&team.ann, "/gaggle ask shop what is a &lt;b&gt; &amp; <https://x.org/a?b=1&amp;c|x>?").await;
     let root = team.sees(&team.general, "asks:").await;
     assert!(root.text.contains("what is a &lt;b&gt; &amp; ") && root.text.contains("x.org/a?b=1"), "{}", root.text);
-    team.slack.reply(&team.general, &root.ts, "what is a &lt;b&gt; &amp;").await;
+    team.slack.reply(&team.general, &root.ts, "demo agent").await;
     team.done().await;
 }
 
@@ -157,30 +157,50 @@ async fn a_check_names_what_is_missing() {
     team.done().await;
 }
 
-/// Long work of everybody's is one message that is edited.
+/// Long work of everybody's is one message that is edited; how it went wrong is told to who asked.
 #[tokio::test]
 async fn work_is_told_in_one_message() {
     let team = Team::new(Way::Socket).await;
-    team.types(&team.ann, "/project create slow --repo https://127.0.0.1:9/nothing.git").await;
+    let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    team.types(&team.ann, &format!("/project create slow --repo https://127.0.0.1:{port}/nothing.git")).await;
     team.sees(&team.general, "Created the project `slow`").await;
     team.types(&team.ann, "/project activate slow").await;
-    let told = team.slack.whisper(&team.ann, ":x:").await;
-    assert!(!told.text.is_empty());
+    let (held, _) = silent.accept().await.expect("git");
+    let told = team.sees(&team.general, "… ").await;
+    drop((held, silent));
+    team.slack.whisper(&team.ann, ":x:").await;
+    let look = |s: &State| s.seen_channel(&team.general).into_iter().find(|m| m.ts == told.ts && m.text.contains('✗'));
+    let ended = team.slack.wait("its end", look).await;
+    assert!(ended.edits >= 1 && ended.thread_ts.is_none());
+    assert_eq!(team.slack.messages(&team.general).len(), 2, "{}", team.slack.transcript(&team.general));
     team.done().await;
 }
 
 /// A log that is followed is private: its lines come where only the asker sees them, within what Slack allows.
 #[tokio::test]
 async fn a_log_is_followed() {
-    let team = Team::new(Way::Socket).await;
+    let slack = Slack::start(Way::Socket).await;
+    let gaggle = env!("CARGO_BIN_EXE_gaggle");
+    let agent =
+        format!("command = [\"sh\", \"-c\", \"(while :; do echo tick tock >&2; sleep 0.2; done) & exec {gaggle} demo-agent\"]");
+    let mut bot = Bot::prepare(&slack, "", "default_role = \"member\"", &agent, "");
+    bot.launch();
+    bot.ready().await;
+    let team = Team::of(slack, bot);
     team.create(&team.ann, "demo").await;
     team.types(&team.ann, "/project activate demo").await;
     team.sees(&team.general, "is active").await;
     team.types(&team.ann, "/project logs demo --follow").await;
-    let line = team.slack.wait("a line", |s| s.seen_by(&team.ann.id).into_iter().find(|m| m.text.contains("```"))).await;
-    assert!(!line.text.is_empty());
+    team.slack.whisper(&team.ann, "tick tock").await;
+    // More than the response URL has uses for.
+    let moved = team.slack.whisper(&team.ann, "in your direct messages").await;
+    assert!(moved.edits >= 1);
+    let im = team.ann.im();
+    team.slack.wait("edits", |s| s.seen_channel(&im).into_iter().find(|m| m.text.contains("tick tock") && m.edits >= 2)).await;
     team.types(&team.ann, "/project deactivate demo").await;
-    team.slack.whisper(&team.ann, "Stopped following the log of `demo`").await;
-    assert!(team.slack.messages(&team.general).iter().all(|m| !m.text.contains("```")));
+    team.sees(&im, "Stopped following the log of `demo`").await;
+    assert_eq!(team.slack.messages(&im).len(), 1);
+    assert!(team.slack.messages(&team.general).iter().all(|m| !m.text.contains("tick")));
     team.done().await;
 }

@@ -85,9 +85,10 @@ async fn nothing_is_answered_twice() {
     team.slack.reply(&team.general, &root, "w1 w2").await;
     let message = json!({ "type": "message", "channel": team.general, "channel_type": "channel", "user": team.ann.id, "ts": root,
         "text": format!("<@{BOT_USER}> say 2 words"), "team": "T0GAGGLE1", "event_ts": root });
-    for id in ["Ev0000REPEAT", "Ev0000REPEAT", "Ev0000OTHER1"] {
+    // What is sent again within the same second is signed alike, and refused as a replay; so these tell another time.
+    for (at, id) in ["Ev0000REPEAT", "Ev0000REPEAT", "Ev0000OTHER1"].into_iter().enumerate() {
         let wrapped = json!({ "token": "a-verification-token", "team_id": "T0GAGGLE1", "api_app_id": "A0GAGGLE1", "event": message,
-            "type": "event_callback", "event_id": id, "event_time": 1_700_000_000, "authorizations": [] });
+            "type": "event_callback", "event_id": id, "event_time": 1_700_000_000 + at, "authorizations": [] });
         team.slack.repeat_event(wrapped);
     }
     team.slack.settled().await;
@@ -168,13 +169,14 @@ async fn the_shortcut() {
     assert!(answer.text.contains("Bobby wrote") && answer.text.contains("build 7"), "{}", answer.text);
     team.ann.reply(&team.general, &said, "say 3 words");
     team.slack.reply(&team.general, &said, "w1 w2 w3").await;
+    team.slack.allow("conversations.info was refused: channel_not_found");
     let board = team.slack.channel("board", Kind::Private, &["annabel", "bobby"], false);
     let said = team.bob.say(&board, "the plan is to ship on friday");
     asks_about(&team, &team.ann, &board, &said, "is that wise?").await;
     let im = team.ann.im();
     let root = team.sees(&im, "is that wise?").await;
-    let answer = team.slack.reply(&im, root.thread_ts.as_deref().unwrap_or(&root.ts), "is that wise?").await;
-    assert!(answer.text.contains("ship on friday") || root.text.contains("ship on friday"), "{}", answer.text);
+    assert!(root.text.contains("ship on friday"), "{}", root.text);
+    team.slack.reply(&im, &root.ts, "demo agent").await;
     assert_eq!(team.slack.messages(&board).len(), 1);
     team.done().await;
 }

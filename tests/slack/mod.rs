@@ -6,6 +6,7 @@ mod home;
 mod messages;
 mod modals;
 mod people;
+mod shared;
 mod threads;
 
 use crate::support::slack::{Bot, Kind, Seen, Slack, User, Way};

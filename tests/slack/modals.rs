@@ -60,7 +60,7 @@ async fn secrets_are_typed_into_modals_alone() {
     let team = Team::new(Way::Socket).await;
     team.create(&team.ann, "demo").await;
     team.types(&team.ann, "/project secret set demo API_KEY").await;
-    let view = team.slack.opened(&team.ann, "Set the secret…").await;
+    let view = team.slack.opened(&team.ann, "Set the secret API_KEY…").await;
     let hint = view["blocks"].to_string();
     assert!(hint.contains("Slack shows what you type here"), "{hint}");
     team.ann.submit(&[]).await.ok();

@@ -90,8 +90,10 @@ pub struct Ear {
 impl Ear {
     /// The first `count` of what arrived.
     pub async fn heard(&mut self, count: usize) -> Vec<Value> {
-        let all = tokio::time::timeout(crate::support::slack::DEADLINE, self.seen.wait_for(|seen| seen.len() >= count)).await;
-        all.expect("not heard of").expect("an open ear").clone()
+        let mut seen = self.seen.clone();
+        let waiting = tokio::time::timeout(crate::support::slack::DEADLINE, seen.wait_for(|seen| seen.len() >= count));
+        let all = waiting.await.map(|seen| seen.expect("an open ear").clone());
+        all.unwrap_or_else(|_| panic!("{count} things were to arrive: {:#?}", self.so_far()))
     }
 
     pub fn so_far(&self) -> Vec<Value> {

@@ -42,7 +42,7 @@ async fn what_is_sent_can_be_read_by_slacks_own_types() {
         slack.bot_removed(&channel);
         slack.revoke_token();
         slack.uninstall();
-        let heard = ear.heard(18).await;
+        let heard = ear.heard(17).await;
         for frame in &heard {
             let parsed: SlackPushEvent =
                 serde_json::from_value(frame["payload"].clone()).unwrap_or_else(|e| panic!("{e}: {frame}"));
@@ -53,7 +53,7 @@ async fn what_is_sent_can_be_read_by_slacks_own_types() {
         }
         let outcome = ann.command("/gaggle", "help me & <you>", &channel).await.ok();
         assert_eq!(outcome.body, Value::Null);
-        let command = ear.heard(19).await.remove(18);
+        let command = ear.heard(18).await.remove(17);
         let mut payload = command["payload"].clone();
         payload["is_enterprise_install"] = json!(false);
         let parsed: SlackCommandEvent = serde_json::from_value(payload).expect("a command");

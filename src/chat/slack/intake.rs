@@ -15,7 +15,13 @@ use super::messages::Heard;
 use super::payload::{Click, Closed, Command, Event, Happened, Payload, Shortcut, Submit};
 use super::place::Place;
 use super::{Slack, forms, text};
-use crate::model::{FormId, Origin, Reply, TurnId};
+use crate::model::{FormId, Origin, Reply, Timestamp, TurnId};
+
+/// Keys and what was kept under them.
+pub struct LeftOver {
+    quick: Vec<(String, String)>,
+    events: Vec<(String, Timestamp, String)>,
+}
 
 /// Takes deliveries until there are no more.
 pub async fn run(slack: Slack, mut deliveries: mpsc::Receiver<Delivery>, stop: CancellationToken) {
@@ -73,9 +79,13 @@ impl Slack {
         }
     }
 
-    /// Hands over what an earlier program kept and did not finish.
-    pub(super) async fn take_up(&self) {
-        for (key, note) in self.desk().unhandled_quick() {
+    /// What an earlier program kept and did not finish. To be asked for before anything comes in, which is kept there too.
+    pub(super) async fn left_over(&self) -> LeftOver {
+        LeftOver { quick: self.desk().unhandled_quick(), events: self.desk().unhandled().await }
+    }
+
+    pub(super) async fn take_up(&self, left: LeftOver) {
+        for (key, note) in left.quick {
             match Delivery::of_kept(&note) {
                 Some(payload @ (Payload::Command(_) | Payload::Click(_) | Payload::Shortcut(_))) => {
                     if self.desk().turn_of(&key).await.is_some() {
@@ -91,7 +101,7 @@ impl Slack {
                 _ => self.desk().done_quick(&key),
             }
         }
-        for (key, _, note) in self.desk().unhandled().await {
+        for (key, _, note) in left.events {
             match Delivery::of_kept(&note) {
                 Some(Payload::Event(event)) => self.happened(*event, key).await,
                 _ => self.desk().handled(&key).await,
@@ -277,6 +287,11 @@ impl Slack {
                 Heard::Nothing => return ack.ok(),
                 _ => Some(kept),
             },
+            Happened::Other { kind } => {
+                metrics::counter!("gaggle_slack_unknown_total").increment(1);
+                tracing::debug!(kind, "an event of a kind that is not known was left alone");
+                return ack.ok();
+            }
             _ => None,
         };
         match self.desk().receive(keys.clone(), note).await {

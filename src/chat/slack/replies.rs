@@ -65,7 +65,7 @@ impl Slack {
         let to = if reply.private { To::Asker } else { To::Everybody };
         let names = self.names(&workspace);
         let mut shown = blocks::reply(&reply, &names);
-        shown.files.extend(reply.files);
+        shown.files.extend(reply.files.into_iter().map(|file| named(file, &names)));
         for message in shown.messages {
             self.say(&workspace, &mut ask, to, &message).await;
         }
@@ -340,6 +340,13 @@ impl Slack {
             }
         }
     }
+}
+
+/// A text of ours in a file speaks of people as its message does.
+fn named(file: File, names: blocks::Names<'_>) -> File {
+    let text = std::str::from_utf8(&file.bytes).ok().filter(|_| file.name.ends_with(".md"));
+    let bytes = text.map(|text| blocks::named(text, names).into_owned().into_bytes());
+    File { bytes: bytes.unwrap_or(file.bytes), name: file.name }
 }
 
 fn user(to: &Origin) -> String {

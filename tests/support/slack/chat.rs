@@ -36,7 +36,8 @@ impl State {
         }
         let open = public && self.scopes.contains("chat:write.public");
         let channel = self.known(&id)?;
-        if !channel.members.contains(BOT_USER) && !(open && channel.kind == Kind::Public) {
+        let welcome = channel.members.contains(BOT_USER) || (open && channel.kind == Kind::Public);
+        if !welcome {
             return Err("not_in_channel".into());
         }
         if channel.archived {

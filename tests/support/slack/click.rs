@@ -10,7 +10,7 @@ use super::user::{Outcome, User};
 
 /// Where something is clicked.
 enum Place {
-    Message(Message),
+    Message(Box<Message>),
     View(String),
 }
 
@@ -78,7 +78,8 @@ impl State {
         }
         let ephemeral = self.ephemerals.iter().find(|m| m.ts == id && !m.deleted && m.only_for.as_deref() == Some(user));
         let public = || self.messages.values().filter_map(|all| all.get(id)).find(|m| !m.deleted);
-        Place::Message(ephemeral.or_else(public).unwrap_or_else(|| panic!("{user} sees no {id}\n{}", self.report())).clone())
+        let message = ephemeral.or_else(public).unwrap_or_else(|| panic!("{user} sees no {id}\n{}", self.report()));
+        Place::Message(Box::new(message.clone()))
     }
 
     fn blocks_of(&self, place: &Place) -> Value {

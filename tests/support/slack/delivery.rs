@@ -153,7 +153,10 @@ impl Inner {
                 Err(missed) => {
                     delivery.missed = Some(format!("{missed:?}"));
                     match missed {
-                        Missed::Late => s.fault(format!("{} was not acknowledged within {deadline:?}: late", sending.what)),
+                        Missed::Late => {
+                            let seen = if sending.kind == "events_api" { "" } else { ", dispatch_failed" };
+                            s.fault(format!("{} was not acknowledged within {deadline:?}: late{seen}", sending.what));
+                        }
                         Missed::Status(code) => s.fault(format!("{} was answered with HTTP {code}", sending.what)),
                         Missed::Absent | Missed::Cut => {}
                     }

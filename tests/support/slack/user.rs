@@ -137,14 +137,7 @@ impl User {
                 }
             });
         }
-        let outcome = Outcome::of(what, trigger, url, result);
-        if let Some(missed) = outcome.failed {
-            self.slack.change(|s| {
-                let late = matches!(missed, Missed::Late).then(|| format!("{}: dispatch_failed", outcome.what));
-                late.into_iter().for_each(|fault| s.fault(fault));
-            });
-        }
-        outcome
+        Outcome::of(what, trigger, url, result)
     }
 
     /// The direct conversation with the bot.
