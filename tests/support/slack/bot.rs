@@ -144,6 +144,17 @@ impl Bot {
         }
     }
 
+    /// The program once more, beside the one that serves; all that it said.
+    pub async fn run(&self, arguments: &[&str]) -> String {
+        let mut command = Tester::command();
+        command.args(arguments).envs(self.env.iter().cloned()).current_dir(self.dir.path());
+        let ran = Command::from(command).stdin(Stdio::null()).kill_on_drop(true).output();
+        let output = tokio::time::timeout(DEADLINE, ran).await.expect("an end in time").expect("a program");
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!secrets().into_iter().any(|secret| text.contains(secret)), "a secret was told:\n{text}");
+        text
+    }
+
     fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.pid()).expect("a pid");
         rustix::process::kill_process(pid, signal).expect("the program runs");
