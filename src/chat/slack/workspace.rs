@@ -140,7 +140,8 @@ impl Workspace {
     fn settle(&self, permit: Permit, result: Result<Value, Fault>) -> Result<Value, Fault> {
         match &result {
             Err(Fault::Limited(wait)) => permit.refused(*wait),
-            Err(Fault::Unsent(_) | Fault::Unknown(_)) => drop(permit),
+            Err(Fault::Unsent(_)) => permit.unused(),
+            Err(Fault::Unknown(_)) => drop(permit),
             Err(fault @ Fault::Refused(code)) => {
                 permit.worked();
                 if fault.is_token_dead() {
