@@ -31,6 +31,9 @@ pub async fn run(slack: Slack) {
     let desk = slack.desk();
     if let Some(seen) = desk.note(SEEN).await.and_then(|seen| seen.parse::<i64>().ok()) {
         slack.fetch(Timestamp::from_millisecond(seen).unwrap_or_default()).await;
+    } else {
+        // From the first start on: who has not heard anything yet may miss something all the same.
+        desk.set_note(SEEN, Timestamp::now().as_millisecond().to_string()).await;
     }
     let mut kept = 0;
     let mut tick = tokio::time::interval(KEEP);

@@ -141,6 +141,9 @@ impl State {
             if blocks.is_array() {
                 message.blocks = blocks.clone();
             }
+            if args.get("metadata").is_object() {
+                message.metadata = args.get("metadata").clone();
+            }
             if let Some(stream) = &mut message.stream {
                 stream.ended = Some("stopped");
             }

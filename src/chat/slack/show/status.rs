@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::api::Fault;
 use super::super::blocks;
 use super::super::limiter::{Method, Rank};
-use super::super::workspace::Call;
+use super::super::workspace::{Call, pause};
 use super::Show;
 use crate::model::{ToolState, Turn, TurnState, clip};
 
@@ -18,7 +18,8 @@ const LONG: Duration = Duration::from_millis(2_500);
 /// Between two status lines of a thread.
 const PACE: Duration = Duration::from_secs(2);
 /// How long the end of the Stop button may wait for its turn.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
+const TRIES: u32 = 6;
 
 pub async fn show(show: &Show) {
     let mut changes = show.live.watch();
@@ -56,7 +57,14 @@ pub async fn show(show: &Show) {
     }
     if let Some(ts) = working {
         let body = json!({ "channel": show.channel, "ts": ts });
-        let delete = show.workspace.send(show.call("chat.delete", Method::Delete, Rank::Extra), &body);
+        let delete = async {
+            for tries in 0..TRIES {
+                match show.workspace.send(show.call("chat.delete", Method::Delete, Rank::Extra), &body).await {
+                    Err(Fault::Unknown(_)) => sleep(pause(tries)).await,
+                    _ => return,
+                }
+            }
+        };
         let _ = tokio::time::timeout(PATIENCE, delete).await;
     }
 }
@@ -87,8 +95,10 @@ async fn set(show: &Show, status: &str) -> bool {
         return false;
     };
     let body = json!({ "channel_id": show.channel, "thread_ts": show.thread, "status": status });
-    if let Err(Fault::Refused(code)) = show.workspace.send_with(permit, STATUS, &body).await {
-        show.workspace.lacks(STATUS, &code);
+    match show.workspace.send_with(permit, STATUS, &body).await {
+        // What has to do with this thread alone tells nothing of the workspace.
+        Err(fault) if fault.is_lacking() => show.workspace.lacks(STATUS, fault.code().unwrap_or_default()),
+        _ => {}
     }
     true
 }
@@ -98,12 +108,19 @@ async fn post(show: &Show) -> Option<String> {
     let call: Call<'_> = show.call("chat.postMessage", Method::Post, Rank::Extra);
     let permit = show.workspace.limiter.try_pass(call.method, call.channel, call.thread, call.rank)?;
     let message = show.read(blocks::working);
+    let nonce = format!("{}-working", show.turn);
+    let mut mark = show.mark("working");
+    mark["event_payload"]["nonce"] = json!(nonce);
     let body = json!({
         "channel": show.channel, "thread_ts": show.thread, "text": message.text, "blocks": message.blocks,
-        "metadata": show.mark("working"),
+        "metadata": mark,
     });
-    let posted = show.workspace.send_with(permit, call.api, &body).await.ok()?;
-    let ts = posted["ts"].as_str()?.to_owned();
+    let ts = match show.workspace.send_with(permit, call.api, &body).await {
+        Ok(posted) => posted["ts"].as_str()?.to_owned(),
+        // If it stands there, it has to be taken away some day.
+        Err(Fault::Unknown(_)) => show.posted(&nonce).await.ok()??,
+        Err(_) => return None,
+    };
     show.kept.change(|d| d.working = Some(ts.clone())).await;
     Some(ts)
 }
