@@ -11,4 +11,5 @@ mod queue;
 mod restart;
 mod secrets;
 mod serve;
+mod shared;
 mod store;

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod goose;
 pub mod goose_api;
 pub mod llm;
+pub mod play;
 pub mod proxy;
 pub mod pty;
 pub mod render;

@@ -159,7 +159,8 @@ impl Tester {
 
     /// The program without anything that the machine's own environment might change in it.
     pub fn command() -> std::process::Command {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gaggle"));
+        let exe = std::env::var_os("GAGGLE_TEST_EXE").unwrap_or_else(|| env!("CARGO_BIN_EXE_gaggle").into());
+        let mut command = std::process::Command::new(exe);
         command.env_clear();
         for name in ["PATH", "HOME", "TMPDIR"] {
             if let Some(value) = std::env::var_os(name) {

@@ -18,14 +18,14 @@ fn nobody(_: &str) -> Option<String> {
 }
 
 fn turn(state: TurnState) -> Turn {
-    let actor = Actor { surface: "slack".into(), id: "U123ABC".into(), name: "ann".into() };
+    let actor = Actor { surface: "slack".into(), id: "U123ABC".into(), name: "ann".into(), groups: Vec::new() };
     let at = Timestamp::from_second(1_700_000_000).expect("a moment");
     Turn {
         id: TurnId(3),
         session: SessionId(12),
         project: ProjectId::from("p"),
         origin: Origin { actor, conversation: ConversationId::from("slack:T1:C1"), input: None },
-        message: Asked { author: PersonId("slack:U123ABC".into()), text: "why does <!here> the checkout test fail?".into() },
+        message: Asked::new(PersonId("slack:U123ABC".into()), "why does <!here> the checkout test fail?"),
         state,
         reason: None,
         text: "Because.".into(),
@@ -37,6 +37,8 @@ fn turn(state: TurnState) -> Turn {
         started: Some(at),
         ended: Some(at + std::time::Duration::from_millis(21_400)),
         prompt: None,
+        source: None,
+        feedback: Vec::new(),
     }
 }
 
