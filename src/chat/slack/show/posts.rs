@@ -19,6 +19,9 @@ const TRIES: u32 = 12;
 /// An answer without a word.
 const SILENT: &str = "_(no text)_";
 
+/// For notifications, where a message holds nothing but what stands below an answer.
+const END: &str = "The end of the answer.";
+
 pub struct Posts {
     /// Each with what stands in it, if that is known.
     messages: Vec<(String, Option<Shown>)>,
@@ -44,9 +47,6 @@ impl Posts {
     /// For what is left of a text that was streamed.
     pub async fn after(text: &mut Text<'_>) -> Result<(), Lost> {
         text.refresh()?;
-        if text.done && text.rest().trim().is_empty() && text.show.read(|t| t.state == crate::model::TurnState::Done) {
-            return Ok(());
-        }
         let first = text.show.kept.read().messages.len();
         Self { messages: Vec::new(), first, permit: None, next: Instant::now() }.run(text).await
     }
@@ -224,6 +224,6 @@ fn shown(part: &str, footer: &[Value]) -> Shown {
     let text = mrkdwn(part);
     let mut blocks: Vec<Value> = pieces(part, SECTION - 16).iter().map(|p| section(&mrkdwn(p))).collect();
     blocks.extend(footer.iter().cloned());
-    let text = if text.is_empty() { "…".to_owned() } else { text };
+    let text = if text.is_empty() { END.to_owned() } else { text };
     Shown { text, blocks: Value::Array(blocks) }
 }
