@@ -77,13 +77,15 @@ async fn first_words_are_there_at_once() {
             room.answered(root, root).await;
             let first = room.slack.look(|s| {
                 let call = s.calls.iter().find(|c| {
-                    c.args["thread_ts"] == root.as_str() && (c.method == "chat.startStream" || c.args["metadata"]["event_payload"]["kind"] == "text")
+                    c.args["thread_ts"] == root.as_str()
+                        && (c.method == "chat.startStream" || c.args["metadata"]["event_payload"]["kind"] == "text")
                 });
                 call.map(|c| (c.at, c.args["markdown_text"].as_str().or(c.args["text"].as_str()).unwrap_or_default().to_owned()))
             });
             let Some((at, text)) = first else { panic!("no call for {root}") };
             let said: u128 = text.split_whitespace().next().and_then(|t| t.parse().ok()).expect("a time");
-            let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos() - at.elapsed().as_nanos();
+            let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos()
+                - at.elapsed().as_nanos();
             took.push(wall.saturating_sub(said) / 1_000);
         }
         took.sort_unstable();

@@ -17,10 +17,9 @@ async fn killed_in_mid_answer() {
         room.begun(&root).await;
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         room.bot.restart().await;
-        let first = room.answered(&root, &root).await;
-        // A message that was written anew stands where the first words stood.
-        first.says(150);
-        room.answered(&root, &waits).await.says(7);
+        let first = room.answered(&root, &waits).await;
+        first.begins(150);
+        room.answered(&root, &first.last).await.says(7);
         // And nothing is said again after another start.
         let before = room.slack.messages(&room.channel).len();
         room.bot.restart().await;
@@ -50,11 +49,7 @@ async fn ended_in_mid_answer() {
     let waits = room.ann.reply(&room.channel, &root, "say 7 words");
     room.begun(&root).await;
     assert!(room.bot.terminate().await.success());
-    let cut = room.slack.look(|s| answer(s, &room.channel, &root, &root)).or_else(|| {
-        // The next question stands between.
-        room.slack.look(|s| answer(s, &room.channel, &root, &waits))
-    });
-    let cut = cut.expect("an end that says so");
+    let cut = room.slack.look(|s| answer(s, &room.channel, &root, &waits)).expect("an end that says so");
     assert!(cut.footer.contains("interrupted") && cut.footer.contains("“say 300 words”"), "{cut:?}");
     room.slack.look(|s| assert!(s.messages[&room.channel].values().all(|m| m.stream.as_ref().is_none_or(|s| s.ended.is_some()))));
     room.bot.restart().await;
@@ -72,7 +67,9 @@ async fn what_ended_unseen_is_shown_after_the_start() {
         room.slack.trouble(method, 200, &crate::support::slack::Trouble::Status(503));
     }
     let root = room.mention("say 40 words");
-    room.slack.wait("a call", |s| s.calls.iter().any(|c| c.method == "chat.startStream" && c.error.is_some()).then_some(())).await;
+    room.slack
+        .wait("a call", |s| s.calls.iter().any(|c| c.method == "chat.startStream" && c.error.is_some()).then_some(()))
+        .await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     room.bot.kill().await;
     room.slack.change(|s| s.troubles.clear());
@@ -101,7 +98,8 @@ async fn missed(way: Way) {
     let last = in_thread.last().expect("three");
     let all = |s: &State| {
         let texts: Vec<String> = s.thread(&room.channel, &root).iter().filter(|m| m.ts > *last).map(|m| m.text.clone()).collect();
-        (texts.len() >= 3 && s.thread(&room.channel, &root).iter().all(|m| m.stream.as_ref().is_none_or(|s| s.ended.is_some()))).then_some(texts)
+        (texts.len() >= 3 && s.thread(&room.channel, &root).iter().all(|m| m.stream.as_ref().is_none_or(|s| s.ended.is_some())))
+            .then_some(texts)
     };
     let texts = room.slack.wait("three answers in their order", all).await;
     assert_eq!(texts, ["w1 w2 w3 w4 w5", "w1 w2 w3 w4 w5 w6", "w1 w2 w3 w4 w5 w6 w7"]);

@@ -22,6 +22,8 @@ pub struct Answer {
     /// The message with the buttons.
     pub last: String,
     pub footer: String,
+    /// What follows in its thread is another's.
+    next: Option<String>,
 }
 
 impl Answer {
@@ -29,8 +31,16 @@ impl Answer {
         self.messages.join("\n").split_whitespace().map(str::to_owned).collect()
     }
 
+    /// The words and nothing but them, and nothing below.
     #[track_caller]
     pub fn says(&self, count: usize) {
+        assert_eq!(self.next, None, "something is said twice");
+        self.begins(count);
+    }
+
+    /// … whatever else is below.
+    #[track_caller]
+    pub fn begins(&self, count: usize) {
         let expected: Vec<String> = (1..=count).map(|n| format!("w{n}")).collect();
         let said = self.words();
         let at = said.iter().zip(&expected).position(|(a, b)| a != b).unwrap_or(said.len().min(expected.len()));
@@ -40,10 +50,11 @@ impl Answer {
 
 /// The answer below a question, once it is complete: nothing of it is open, and its buttons are there.
 pub fn answer(s: &State, channel: &str, root: &str, question: &str) -> Option<Answer> {
-    let mut found = Answer { messages: Vec::new(), streamed: false, last: String::new(), footer: String::new() };
+    let mut found = Answer { messages: Vec::new(), streamed: false, last: String::new(), footer: String::new(), next: None };
     for message in s.thread(channel, root).into_iter().filter(|m| m.ts.as_str() > question) {
         let payload = &message.metadata["event_payload"];
-        if message.user != BOT_USER {
+        if message.user != BOT_USER || !found.last.is_empty() {
+            found.next = Some(message.text.clone());
             break;
         }
         if payload["kind"] == "working" || message.stream.as_ref().is_some_and(|s| s.ended.is_none()) {
@@ -54,7 +65,8 @@ pub fn answer(s: &State, channel: &str, root: &str, question: &str) -> Option<An
         }
         let of = |kind: &str, key: &str| -> Vec<String> {
             let blocks = message.blocks.as_array().into_iter().flatten().filter(|b| b["type"] == kind);
-            let texts = blocks.filter_map(|b| if key == "text" { b["text"]["text"].as_str() } else { b["elements"][0]["text"].as_str() });
+            let texts =
+                blocks.filter_map(|b| if key == "text" { b["text"]["text"].as_str() } else { b["elements"][0]["text"].as_str() });
             texts.map(str::to_owned).collect()
         };
         found.streamed |= message.stream.is_some() && message.edits == 0;
@@ -62,7 +74,6 @@ pub fn answer(s: &State, channel: &str, root: &str, question: &str) -> Option<An
         found.messages.push(if edited { of("section", "text").join("\n") } else { message.text.clone() });
         let buttons = s.seen(message).buttons;
         if buttons.iter().any(|b| b.action_id.starts_with("good:") || b.text == "Retry") {
-            assert!(found.last.is_empty(), "two footers\n{}", s.report());
             found.last.clone_from(&message.ts);
             found.footer = of("context", "elements").join(" ");
         }
@@ -82,7 +93,9 @@ impl Room {
         let channel = slack.channel("general", Kind::Public, &["ann", "bob"], true);
         let create = format!("create demo --env GAGGLE_DEMO_PACE_MS={}", pace.as_millis());
         ann.command("/project", &create, &channel).await.ok();
-        slack.wait("the project", |s| s.seen_channel(&channel).into_iter().find(|m| m.text.contains("Created the project"))).await;
+        slack
+            .wait("the project", |s| s.seen_channel(&channel).into_iter().find(|m| m.text.contains("Created the project")))
+            .await;
         let room = Self { slack, bot, ann, channel };
         // The agent is up from here on.
         room.ask("say 1 word").await.says(1);

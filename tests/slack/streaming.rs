@@ -76,7 +76,11 @@ async fn a_long_answer_goes_on_in_further_messages() {
         let table = |l: &str| tokens(l).len() == 2 && !l.contains(['*', ',']) || l.starts_with("name ") || l.starts_with("---");
         lines.filter(|l| !table(l)).map(str::to_owned).collect()
     };
-    assert_eq!(plain(&answer.messages.join("\n")), plain(&source));
+    let (shown, written) = (plain(&answer.messages.join("\n")), plain(&source));
+    for (at, (shown, written)) in shown.iter().zip(&written).enumerate() {
+        assert_eq!(shown, written, "line {at}");
+    }
+    assert_eq!(shown.len(), written.len());
     room.ask("say 6000 words").await.says(6_000);
     room.done().await;
 }
@@ -185,7 +189,11 @@ async fn approvals_are_messages_with_buttons() {
     room.ann.click(&approval.ts, "Allow").await.ok();
     decided(&approval.ts, "allowed").await;
     let answer = room.answered(&root, &root).await;
-    assert!(answer.messages.concat().contains("▸ demo_tool") && answer.messages.concat().contains("w1 w2 w3 w4 w5"), "{answer:?}");
+    assert!(
+        answer.messages.concat().contains("▸ `demo_tool`: `echo demo` … ok")
+            && answer.messages.concat().contains("w1 w2 w3 w4 w5"),
+        "{answer:?}"
+    );
     // Somebody whose screen was late.
     room.ann.click_stale(payload).await.ok();
     room.slack.whisper(&room.ann, "").await;

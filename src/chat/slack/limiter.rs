@@ -67,7 +67,9 @@ impl Method {
         match self {
             Method::Post => (1, Duration::from_secs(1), true),
             Method::Ephemeral | Method::Views | Method::AppendStream => (100, minute, false),
-            Method::Update | Method::Delete | Method::Reads => (50, minute, false),
+            Method::Update | Method::Delete => (50, minute, false),
+            // Each by itself, under its name instead of a channel's.
+            Method::Reads => (50, minute, true),
             Method::StartStream | Method::StopStream | Method::Files => (20, minute, false),
             Method::Status => (600, minute, false),
         }
@@ -173,11 +175,12 @@ impl Permit {
     /// The call was taken.
     pub fn worked(mut self) {
         self.told = true;
-        if self.beyond {
+        let proves = self.beyond && self.limiter.lock().proves(&self.key);
+        if proves {
             self.limiter.lock().extra += 1;
         }
         self.limiter.landed(&self.key, self.beyond, Some(Instant::now()));
-        if self.beyond {
+        if proves {
             self.limiter.pump_all();
         }
     }
@@ -208,7 +211,10 @@ impl State {
     fn bucket(&mut self, key: Key) -> &mut Bucket {
         if self.buckets.len() > BUCKETS {
             self.buckets.retain(|_, b| {
-                b.reserved + b.flying > 0 || !b.waiting.is_empty() || b.pumped || b.sent.back().is_some_and(|at| at.elapsed() < MEMORY)
+                b.reserved + b.flying > 0
+                    || !b.waiting.is_empty()
+                    || b.pumped
+                    || b.sent.back().is_some_and(|at| at.elapsed() < MEMORY)
             });
         }
         self.buckets.entry(key).or_default()
@@ -230,6 +236,13 @@ impl State {
         let free = bucket.free(key.0, now);
         let kept = if reserved { 0 } else { bucket.reserved };
         if free > kept { Some(false) } else { tries.then_some(true) }
+    }
+
+    /// Whether one more call that was taken shows that more than the published rate is allowed: it does not at the edge of a window.
+    fn proves(&mut self, key: &Key) -> bool {
+        let (most, time, _) = key.0.rate();
+        let bucket = self.bucket(key.clone());
+        bucket.sent.iter().rev().take_while(|at| at.elapsed() < time.mul_f64(0.8)).count() >= most
     }
 
     fn take(&mut self, key: &Key, thread: &str, beyond: bool) {

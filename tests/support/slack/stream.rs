@@ -94,7 +94,7 @@ impl State {
     fn stream(&mut self, args: &Args) -> Result<(String, String, String), Refusal> {
         self.streaming()?;
         let (channel, ts) = (args.need("channel")?, args.need("ts")?);
-        self.known(&channel)?;
+        self.writable(&channel, false)?;
         let words = self.words(args)?;
         self.expire_streams();
         let most = self.rules.stream_size;

@@ -104,7 +104,8 @@ async fn last_words_pass_first_and_then_whoever_waits_longest() {
         for thread in ["first", "a", "b"] {
             let (limiter, order) = (limiter.clone(), order.clone());
             calls.spawn(async move {
-                let permit = limiter.pass(Method::Post, "C", &format!("{thread}{}", if thread == "first" { "" } else { "x" }), rank).await;
+                let permit =
+                    limiter.pass(Method::Post, "C", &format!("{thread}{}", if thread == "first" { "" } else { "x" }), rank).await;
                 order.lock().unwrap().push((4 - n, thread));
                 permit.worked();
             });

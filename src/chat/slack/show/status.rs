@@ -25,23 +25,27 @@ pub async fn show(show: &Show) {
     let mut changes = show.live.watch();
     let mut told = String::new();
     let mut last: Option<Instant> = None;
-    let stop_at = Instant::now() + LONG;
+    let mut stop_at = Instant::now() + LONG;
     let mut working = show.kept.read().working;
     loop {
         changes.mark_unchanged();
         if show.live.is_abandoned() {
             return;
         }
-        let (ended, line) = show.read(|t| (t.state.is_last(), line(t)));
+        let (ended, queued, line) = show.read(|t| (t.state.is_last(), is_queued(t), line(t)));
         if ended {
             break;
+        }
+        if queued {
+            // The thread's status and Stop button are those of the turn before it.
+            stop_at = Instant::now() + LONG;
         }
         let due = last.map_or(Instant::now(), |at| at + PACE);
         if line != told && due <= Instant::now() && set(show, &line).await {
             told.clone_from(&line);
             last = Some(Instant::now());
         }
-        if working.is_none() && stop_at <= Instant::now() {
+        if working.is_none() && !queued && stop_at <= Instant::now() {
             working = post(show).await;
         }
         let next = if line == told { Instant::now() + Duration::from_secs(3600) } else { due };
@@ -69,9 +73,16 @@ pub async fn show(show: &Show) {
     }
 }
 
+fn is_queued(turn: &Turn) -> bool {
+    turn.state == TurnState::Waiting && turn.reason.as_deref().is_some_and(|reason| reason.starts_with("waiting for the answer"))
+}
+
 /// What the agent is doing while it says nothing. Empty while it does.
 fn line(turn: &Turn) -> String {
     let running = turn.tools.iter().rev().find(|t| t.state == ToolState::Running);
+    if is_queued(turn) {
+        return String::new();
+    }
     match (turn.state, &turn.reason, running) {
         // The message with its buttons says it.
         (_, Some(reason), _) if reason.starts_with("waiting for the approval") => String::new(),
