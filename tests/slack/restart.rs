@@ -5,12 +5,32 @@ use std::time::Duration;
 use super::room::{Room, answer};
 use crate::support::slack::{Rules, State, Way};
 
+/// What is lost with a socket comes again soon, or never.
+fn quick() -> Rules {
+    Rules::default().quick_retries()
+}
+
+impl Room {
+    /// After another start nothing is said but what is asked then.
+    async fn again_nothing(&mut self) {
+        let quiet = |s: &State| {
+            let all = s.seen_channel(&self.channel);
+            let busy = all.iter().any(|m| m.streaming || m.metadata["event_payload"]["kind"] == "working");
+            (!busy).then_some(all.len())
+        };
+        let before = self.slack.wait("quiet", quiet).await;
+        self.bot.restart().await;
+        self.ask("say 2 words").await.says(2);
+        assert_eq!(self.slack.messages(&self.channel).len(), before + 2, "{}", self.slack.look(State::report));
+    }
+}
+
 const PACE: Duration = Duration::from_millis(30);
 
 #[tokio::test]
 async fn killed_in_mid_answer() {
     for keys in ["", "streaming = false"] {
-        let mut room = Room::open(Rules::default(), keys, PACE).await;
+        let mut room = Room::open(quick(), keys, PACE).await;
         room.slack.allow("message_not_in_streaming_state");
         let root = room.mention("say 150 words");
         let waits = room.ann.reply(&room.channel, &root, "say 7 words");
@@ -21,30 +41,32 @@ async fn killed_in_mid_answer() {
         first.begins(150);
         room.answered(&root, &first.last).await.says(7);
         // And nothing is said again after another start.
-        let before = room.slack.messages(&room.channel).len();
-        room.bot.restart().await;
-        room.ask("say 2 words").await.says(2);
-        assert_eq!(room.slack.messages(&room.channel).len(), before + 2);
+        room.again_nothing().await;
         room.done().await;
     }
 }
 
 #[tokio::test]
 async fn killed_at_any_moment() {
-    let mut room = Room::open(Rules::default(), "", Duration::from_millis(10)).await;
+    let mut room = Room::open(quick(), "", Duration::from_millis(10)).await;
     room.slack.allow("message_not_in_streaming_state");
     for moment in [0, 5, 15, 40, 80, 200, 450, 700, 1_000] {
         let root = room.mention("say 60 words");
         tokio::time::sleep(Duration::from_millis(moment)).await;
         room.bot.restart().await;
-        room.answered(&root, &root).await.says(60);
+        let answer = room.answered(&root, &root).await;
+        // What may or may not have reached the agent is not sent to it twice.
+        let interrupted = answer.footer.contains("interrupted") && answer.footer.contains("“say 60 words”");
+        if !interrupted {
+            answer.says(60);
+        }
     }
     room.done().await;
 }
 
 #[tokio::test]
 async fn ended_in_mid_answer() {
-    let mut room = Room::open(Rules::default(), "", Duration::from_millis(100)).await;
+    let mut room = Room::open(quick(), "", Duration::from_millis(100)).await;
     let root = room.mention("say 300 words");
     let waits = room.ann.reply(&room.channel, &root, "say 7 words");
     room.begun(&root).await;
@@ -60,7 +82,7 @@ async fn ended_in_mid_answer() {
 
 #[tokio::test]
 async fn what_ended_unseen_is_shown_after_the_start() {
-    let mut room = Room::open(Rules::default(), "", Duration::ZERO).await;
+    let mut room = Room::open(quick(), "", Duration::ZERO).await;
     room.slack.allow("message_not_in_streaming_state");
     // Slack takes nothing for as long as the program lives.
     for method in ["chat.startStream", "chat.postMessage"] {
@@ -79,7 +101,7 @@ async fn what_ended_unseen_is_shown_after_the_start() {
 }
 
 async fn missed(way: Way) {
-    let mut room = Room::with(way, Rules::default(), "", "", Duration::from_millis(1)).await;
+    let mut room = Room::with(way, quick(), "", "", Duration::from_millis(1)).await;
     let root = room.mention("say 3 words");
     room.answered(&root, &root).await;
     let (im, direct) = room.ann.dm("say 4 words");
@@ -105,10 +127,7 @@ async fn missed(way: Way) {
     assert_eq!(texts, ["w1 w2 w3 w4 w5", "w1 w2 w3 w4 w5 w6", "w1 w2 w3 w4 w5 w6 w7"]);
     assert_eq!(room.slack.thread(&room.channel, &chatter).len(), 1);
     // Once: what comes again, and another start, change nothing.
-    let before = room.slack.messages(&room.channel).len();
-    room.bot.restart().await;
-    room.ask("say 2 words").await.says(2);
-    assert_eq!(room.slack.messages(&room.channel).len(), before + 2);
+    room.again_nothing().await;
     room.done().await;
 }
 
@@ -124,7 +143,7 @@ async fn what_was_missed_is_answered_once_over_http() {
 
 #[tokio::test]
 async fn sockets_come_and_go_while_much_is_said() {
-    let rules = Rules { resend_cut: true, ..Rules::default().quick_retries() };
+    let rules = Rules { resend_cut: true, ..quick() };
     let room = Room::open(rules, "", Duration::ZERO).await;
     room.slack.allow("never acknowledged");
     let mut roots = Vec::new();

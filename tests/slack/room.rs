@@ -51,13 +51,16 @@ impl Answer {
 /// The answer below a question, once it is complete: nothing of it is open, and its buttons are there.
 pub fn answer(s: &State, channel: &str, root: &str, question: &str) -> Option<Answer> {
     let mut found = Answer { messages: Vec::new(), streamed: false, last: String::new(), footer: String::new(), next: None };
+    if s.thread(channel, root).iter().any(|m| m.metadata["event_payload"]["kind"] == "working") {
+        return None;
+    }
     for message in s.thread(channel, root).into_iter().filter(|m| m.ts.as_str() > question) {
         let payload = &message.metadata["event_payload"];
         if message.user != BOT_USER || !found.last.is_empty() {
             found.next = Some(message.text.clone());
             break;
         }
-        if payload["kind"] == "working" || message.stream.as_ref().is_some_and(|s| s.ended.is_none()) {
+        if message.stream.as_ref().is_some_and(|s| s.ended.is_none()) {
             return None;
         }
         if message.stream.is_none() && payload["kind"] != "text" {

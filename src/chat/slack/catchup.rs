@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::Slack;
 use super::delivery::{Ack, Delivery};
-use super::limiter::Rank;
 use super::payload::{Door, Payload};
 use super::place::Place;
 use super::workspace::Workspace;
@@ -109,7 +108,7 @@ impl Slack {
         let mut channels: BTreeSet<String> = places.iter().map(|p| p.channel.clone()).chain(own).collect();
         channels.extend(self.used_channels());
         let arguments = [("types", "im".to_owned()), ("limit", "200".to_owned()), ("exclude_archived", "true".to_owned())];
-        if let Ok(direct) = workspace.read_as(Rank::Extra, "users.conversations", &arguments).await {
+        if let Ok(direct) = workspace.read("users.conversations", &arguments).await {
             let ids = direct["channels"].as_array().into_iter().flatten().filter_map(|c| c["id"].as_str());
             channels.extend(ids.map(str::to_owned));
         }
@@ -141,7 +140,7 @@ impl Slack {
             if !cursor.is_empty() {
                 arguments.push(("cursor", cursor.clone()));
             }
-            let page = match workspace.read_as(Rank::Extra, api, &arguments).await {
+            let page = match workspace.read(api, &arguments).await {
                 Ok(page) => page,
                 Err(fault) => {
                     tracing::debug!(code = fault.code().unwrap_or("unreachable"), "a place could not be looked at");

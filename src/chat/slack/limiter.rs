@@ -54,9 +54,15 @@ pub enum Rank {
 }
 
 impl Rank {
-    /// Whether it may be the one that tries more than the published rates.
-    fn tries(self) -> bool {
-        matches!(self, Rank::Reply | Rank::First)
+    /// How many calls may be under way beyond the published rates, where that many were taken before, for it to be one more.
+    fn beyond(self, proven: usize) -> usize {
+        match self {
+            // For these it is tried, one at a time.
+            Rank::Reply | Rank::First => proven + 1,
+            // What was never tried is not tried with somebody's last words.
+            Rank::Final | Rank::Update => proven,
+            Rank::Extra => 0,
+        }
     }
 }
 
@@ -222,7 +228,7 @@ impl State {
 
     /// Whether a call may go beyond the published rates now.
     fn may_try(&self, rank: Rank) -> bool {
-        rank.tries() && self.refused.is_none_or(|at| at.elapsed() > MEMORY) && self.beyond <= self.extra
+        self.refused.is_none_or(|at| at.elapsed() > MEMORY) && self.beyond < rank.beyond(self.extra)
     }
 
     /// Whether there is a place for a call now. `Some(beyond)`.

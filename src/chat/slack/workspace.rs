@@ -138,16 +138,12 @@ impl Workspace {
 
     /// A reading call.
     pub async fn read(&self, api: &'static str, arguments: &[(&str, String)]) -> Result<Value, Fault> {
-        self.read_as(Rank::Update, api, arguments).await
-    }
-
-    pub async fn read_as(&self, rank: Rank, api: &'static str, arguments: &[(&str, String)]) -> Result<Value, Fault> {
         let mut tries = 0;
         loop {
             if let Some(why) = self.dead.borrow().clone() {
                 return Err(Fault::Refused(why));
             }
-            let permit = self.limiter.pass(Method::Reads, api, "reads", rank).await;
+            let permit = self.limiter.pass(Method::Reads, api, "reads", Rank::Update).await;
             let result = self.api.get(api, arguments).await;
             match self.settle(permit, result) {
                 Err(fault) if fault.is_passing() && tries < TRIES => sleep(pause(tries)).await,

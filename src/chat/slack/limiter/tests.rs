@@ -194,6 +194,9 @@ async fn where_slack_does_not_refuse_nobody_waits() {
                 let permit = limiter.pass(Method::StartStream, "", &format!("{round} {n}"), Rank::First).await;
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 permit.worked();
+                let permit = limiter.pass(Method::StopStream, "", &format!("{round} {n}"), Rank::Final).await;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                permit.worked();
             });
         }
         while calls.join_next().await.transpose().unwrap().is_some() {}
