@@ -92,6 +92,9 @@ impl Run {
         if mentions(&prompt, "think") {
             self.stream("agent_thought_chunk", "There is no model here, so this is only what a thought looks like.").await?;
         }
+        if let Some(text) = to_repeat(&prompt) {
+            return self.repeat(text).await;
+        }
         if mentions(&prompt, "fail") {
             self.say("This is the demo agent, and it was asked to fail. ").await?;
             return Err(Cut::Failed(Fault::internal("the demo agent was asked to fail")));
@@ -132,6 +135,20 @@ impl Run {
                 text.push_str(&number.to_string());
             }
             self.send_piece("agent_message_chunk", &message, &text).await?;
+        }
+        Ok(())
+    }
+
+    /// The text as it is, in pieces that care for no word.
+    async fn repeat(&mut self, text: &str) -> Result<(), Cut> {
+        let message = self.new_message();
+        let in_a_piece = text.len().div_ceil(MAX_PIECES).max(40);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = (in_a_piece..rest.len()).find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
+            let (piece, after) = rest.split_at(end);
+            self.send_piece("agent_message_chunk", &message, piece).await?;
+            rest = after;
         }
         Ok(())
     }
@@ -296,6 +313,11 @@ fn mentions(prompt: &str, word: &str) -> bool {
 fn clock(prompt: &str) -> Option<usize> {
     let count: usize = prompt.trim().strip_prefix("clock ")?.parse().ok()?;
     (1..=MAX_PIECES).contains(&count).then_some(count)
+}
+
+/// `repeat:` and a text on the lines below it.
+fn to_repeat(prompt: &str) -> Option<&str> {
+    prompt.trim().strip_prefix("repeat:\n")
 }
 
 fn words_to_say(prompt: &str) -> Option<usize> {

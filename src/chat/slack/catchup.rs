@@ -2,7 +2,7 @@
 //!
 //! Invariant: what comes by this way too came once all the same, for it has the same key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -24,13 +24,17 @@ const OVERLAP: Duration = Duration::from_secs(120);
 const OLD: Duration = Duration::from_secs(14 * 24 * 3600);
 const THREADS: usize = 300;
 const CHANNELS: usize = 200;
-const PAGE: usize = 100;
+const PAGE: usize = 200;
+const PAGES: usize = 5;
 
 /// Keeps the note true, and fetches what was missed, at the start and whenever there was a gap.
 pub async fn run(slack: Slack) {
     let desk = slack.desk();
     if let Some(seen) = desk.note(SEEN).await.and_then(|seen| seen.parse::<i64>().ok()) {
         slack.fetch(Timestamp::from_millisecond(seen).unwrap_or_default()).await;
+    } else {
+        // From the first start on: who has not heard anything yet may miss something all the same.
+        desk.set_note(SEEN, Timestamp::now().as_millisecond().to_string()).await;
     }
     let mut kept = 0;
     let mut tick = tokio::time::interval(KEEP);
@@ -60,29 +64,41 @@ impl Slack {
             let threads = self.desk().threads_since(now - OLD).await;
             let places: Vec<Place> =
                 threads.iter().filter_map(|(id, _)| Place::parse(id)).filter(|p| p.team == workspace.team).collect();
-            let mut found = Vec::new();
+            // What belongs to different threads has no order, so whatever is found goes on at once.
+            let (mut count, mut quiet, mut lively) = (0, HashSet::new(), Vec::new());
             for channel in self.channels_of(workspace, &places).await {
-                found.extend(self.history(workspace, "conversations.history", &channel, None, since, left).await);
+                let found = self.history(workspace, &channel, None, since, left - count).await;
+                count += self.bring(workspace, found.messages).await;
+                quiet.extend(found.quiet.into_iter().map(|ts| (channel.clone(), ts)));
+                lively.extend(found.lively.into_iter().map(|ts| (channel.clone(), ts)));
             }
-            for place in places.iter().take(THREADS) {
-                let Some(thread) = &place.thread else { continue };
-                found.extend(self.history(workspace, "conversations.replies", &place.channel, Some(thread), since, left).await);
+            let bound = places.iter().take(THREADS).filter_map(|p| Some((p.channel.clone(), p.thread.clone()?)));
+            let mut threads = lively;
+            threads.extend(bound.filter(|thread| !quiet.contains(thread)));
+            let mut seen = HashSet::new();
+            for (channel, thread) in threads.into_iter().filter(|thread| seen.insert(thread.clone())).take(THREADS) {
+                let found = self.history(workspace, &channel, Some(&thread), since, left - count).await;
+                count += self.bring(workspace, found.messages).await;
             }
-            found.sort_by(|a, b| a["ts"].as_str().cmp(&b["ts"].as_str()));
-            found.dedup_by(|a, b| a["ts"] == b["ts"] && a["channel"] == b["channel"]);
-            let count = found.len();
-            for message in found.into_iter().take(left) {
-                left -= 1;
-                let json = json!({ "type": "event_callback", "team_id": workspace.team, "event": message }).to_string();
-                if let Ok(payload @ Payload::Event(_)) = Payload::parse(Door::Events, &json) {
-                    let delivery = Delivery::new(payload, 0, Ack::done(), (Door::Events, &json), tokio::time::Instant::now());
-                    self.deliver_fetched(delivery).await;
-                }
-            }
+            left -= count;
             if count > 0 {
                 tracing::info!(messages = count, "what was said meanwhile was fetched from Slack");
             }
         }
+    }
+
+    /// Brings messages in as if they had just come, in their order.
+    async fn bring(&self, workspace: &Workspace, mut found: Vec<Value>) -> usize {
+        found.sort_by(|a, b| a["ts"].as_str().cmp(&b["ts"].as_str()));
+        found.dedup_by(|a, b| a["ts"] == b["ts"]);
+        for message in &found {
+            let json = json!({ "type": "event_callback", "team_id": workspace.team, "event": message }).to_string();
+            if let Ok(payload @ Payload::Event(_)) = Payload::parse(Door::Events, &json) {
+                let delivery = Delivery::new(payload, 0, Ack::done(), (Door::Events, &json), tokio::time::Instant::now());
+                self.deliver_fetched(delivery).await;
+            }
+        }
+        found.len()
     }
 
     /// Where Gaggle is used: channels with threads or a project of their own, and everybody's direct messages.
@@ -99,20 +115,24 @@ impl Slack {
         channels.into_iter().take(CHANNELS).collect()
     }
 
-    /// Messages of people in a channel or thread, since then, at most so many.
+    /// Messages of people in a channel or thread since then, at most so many; of a channel also which of its threads went on.
     async fn history(
         &self,
         workspace: &Workspace,
-        api: &'static str,
         channel: &str,
         thread: Option<&str>,
         since: Timestamp,
         most: usize,
-    ) -> Vec<Value> {
-        let oldest = format!("{}.{:06}", since.as_second(), since.subsec_microsecond().max(0));
-        let mut found = Vec::new();
+    ) -> History {
+        let api = if thread.is_some() { "conversations.replies" } else { "conversations.history" };
+        let since = stamp(since);
+        let oldest = if thread.is_some() { since.clone() } else { stamp(Timestamp::now() - OLD) };
+        let mut found = History::default();
         let mut cursor = String::new();
-        while found.len() < most {
+        for _ in 0..PAGES {
+            if found.messages.len() >= most {
+                break;
+            }
             let mut arguments = vec![("channel", channel.to_owned()), ("oldest", oldest.clone()), ("limit", PAGE.to_string())];
             if let Some(thread) = thread {
                 arguments.push(("ts", thread.to_owned()));
@@ -128,7 +148,13 @@ impl Slack {
                 }
             };
             for message in page["messages"].as_array().into_iter().flatten() {
-                let is_new = message["ts"].as_str().is_some_and(|ts| ts > oldest.as_str());
+                let Some(ts) = message["ts"].as_str() else { continue };
+                match message["latest_reply"].as_str() {
+                    Some(last) if last > since.as_str() => found.lively.push(ts.to_owned()),
+                    Some(_) => found.quiet.push(ts.to_owned()),
+                    None => {}
+                }
+                let is_new = ts > since.as_str() && found.messages.len() < most;
                 if is_new && message["bot_id"].is_null() && message["user"].as_str() != Some(&workspace.bot) {
                     let mut message = message.clone();
                     message["channel"] = json!(channel);
@@ -136,7 +162,7 @@ impl Slack {
                     if channel.starts_with('D') {
                         message["channel_type"] = json!("im");
                     }
-                    found.push(message);
+                    found.messages.push(message);
                 }
             }
             cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
@@ -146,4 +172,18 @@ impl Slack {
         }
         found
     }
+}
+
+/// What was found in a channel or thread.
+#[derive(Default)]
+struct History {
+    messages: Vec<Value>,
+    /// Roots of threads in which something was said since then, and of those in which nothing was.
+    lively: Vec<String>,
+    quiet: Vec<String>,
+}
+
+/// As Slack writes it.
+fn stamp(at: Timestamp) -> String {
+    format!("{}.{:06}", at.as_second(), at.subsec_microsecond().max(0))
 }

@@ -15,8 +15,11 @@ use tokio::time::{Instant, sleep_until};
 
 /// How long a refusal is remembered before more than the published rates is tried again.
 const MEMORY: Duration = Duration::from_secs(15 * 60);
-/// Calls take different times to arrive, so windows are a little longer than Slack's.
-const MARGIN: f64 = 1.03;
+/// Clocks differ a little. That calls take different times to arrive is no matter: a place is taken until the answer is there, and
+/// its time counts from then on.
+const MARGIN: f64 = 1.01;
+/// Whoever waits is looked at this often, whatever was reckoned.
+const LOOK: Duration = Duration::from_secs(1);
 /// Buckets that nobody has used for longer are forgotten.
 const BUCKETS: usize = 5_000;
 
@@ -51,9 +54,15 @@ pub enum Rank {
 }
 
 impl Rank {
-    /// Whether it may be the one that tries more than the published rates.
-    fn tries(self) -> bool {
-        matches!(self, Rank::Reply | Rank::First)
+    /// How many calls may be under way beyond the published rates, where that many were taken before, for it to be one more.
+    fn beyond(self, proven: usize) -> usize {
+        match self {
+            // For these it is tried, one at a time.
+            Rank::Reply | Rank::First => proven + 1,
+            // What was never tried is not tried with somebody's last words.
+            Rank::Final | Rank::Update => proven,
+            Rank::Extra => 0,
+        }
     }
 }
 
@@ -64,7 +73,9 @@ impl Method {
         match self {
             Method::Post => (1, Duration::from_secs(1), true),
             Method::Ephemeral | Method::Views | Method::AppendStream => (100, minute, false),
-            Method::Update | Method::Delete | Method::Reads => (50, minute, false),
+            Method::Update | Method::Delete => (50, minute, false),
+            // Each by itself, under its name instead of a channel's.
+            Method::Reads => (50, minute, true),
             Method::StartStream | Method::StopStream | Method::Files => (20, minute, false),
             Method::Status => (600, minute, false),
         }
@@ -92,6 +103,8 @@ type Key = (Method, Option<String>);
 #[derive(Default)]
 struct Bucket {
     sent: VecDeque<Instant>,
+    /// Calls that have leave and no answer yet.
+    flying: usize,
     paused: Option<Instant>,
     reserved: usize,
     waiting: Vec<Waiter>,
@@ -128,14 +141,15 @@ impl std::fmt::Debug for Limiter {
 /// A wait that may be given up.
 struct Waiting<'a> {
     told: oneshot::Receiver<bool>,
+    key: Key,
     limiter: &'a Limiter,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         // Leave that nobody took.
-        if let Ok(true) = self.told.try_recv() {
-            self.limiter.lock().beyond -= 1;
+        if let Ok(beyond) = self.told.try_recv() {
+            self.limiter.landed(&self.key, beyond, None);
         }
     }
 }
@@ -156,12 +170,10 @@ impl Drop for Reservation {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if self.told {
-            return;
+        // Nobody knows what came of it: it counts.
+        if !self.told {
+            self.limiter.landed(&self.key, self.beyond, Some(Instant::now()));
         }
-        // Not used, or nobody knows what came of it.
-        let mut state = self.limiter.lock();
-        state.beyond -= usize::from(self.beyond);
     }
 }
 
@@ -169,28 +181,35 @@ impl Permit {
     /// The call was taken.
     pub fn worked(mut self) {
         self.told = true;
-        let mut state = self.limiter.lock();
-        if self.beyond {
-            state.beyond -= 1;
-            state.extra += 1;
+        let proves = self.beyond && self.limiter.lock().proves(&self.key);
+        if proves {
+            self.limiter.lock().extra += 1;
         }
-        drop(state);
-        self.limiter.pump(&self.key);
+        self.limiter.landed(&self.key, self.beyond, Some(Instant::now()));
+        if proves {
+            self.limiter.pump_all();
+        }
+    }
+
+    /// The call was not made, or never got there.
+    pub fn unused(mut self) {
+        self.told = true;
+        self.limiter.landed(&self.key, self.beyond, None);
     }
 
     /// Slack wants no more such calls for that long.
     pub fn refused(mut self, wait: Duration) {
         self.told = true;
-        let mut state = self.limiter.lock();
-        state.beyond -= usize::from(self.beyond);
-        state.extra = 0;
-        state.refused = Some(Instant::now());
         let until = Instant::now() + wait.max(Duration::from_millis(500)).mul_f64(MARGIN);
-        let bucket = state.bucket(self.key.clone());
-        bucket.paused = bucket.paused.max(Some(until));
-        drop(state);
+        {
+            let mut state = self.limiter.lock();
+            state.extra = 0;
+            state.refused = Some(Instant::now());
+            let bucket = state.bucket(self.key.clone());
+            bucket.paused = bucket.paused.max(Some(until));
+        }
         metrics::counter!("gaggle_slack_rate_limited_total").increment(1);
-        self.limiter.pump(&self.key);
+        self.limiter.landed(&self.key, self.beyond, None);
     }
 }
 
@@ -198,7 +217,10 @@ impl State {
     fn bucket(&mut self, key: Key) -> &mut Bucket {
         if self.buckets.len() > BUCKETS {
             self.buckets.retain(|_, b| {
-                b.reserved > 0 || !b.waiting.is_empty() || b.pumped || b.sent.back().is_some_and(|at| at.elapsed() < MEMORY)
+                b.reserved + b.flying > 0
+                    || !b.waiting.is_empty()
+                    || b.pumped
+                    || b.sent.back().is_some_and(|at| at.elapsed() < MEMORY)
             });
         }
         self.buckets.entry(key).or_default()
@@ -206,31 +228,42 @@ impl State {
 
     /// Whether a call may go beyond the published rates now.
     fn may_try(&self, rank: Rank) -> bool {
-        rank.tries() && self.refused.is_none_or(|at| at.elapsed() > MEMORY) && self.beyond <= self.extra
+        self.refused.is_none_or(|at| at.elapsed() > MEMORY) && self.beyond < rank.beyond(self.extra)
     }
 
-    /// Takes a place in a bucket if there is one. `Some(beyond)`.
-    fn take(&mut self, key: &Key, rank: Rank, reserved: bool) -> Option<bool> {
+    /// Whether there is a place for a call now. `Some(beyond)`.
+    fn room(&mut self, key: &Key, rank: Rank, reserved: bool) -> Option<bool> {
         let now = Instant::now();
-        let (most, window) = window(key.0);
         let tries = self.may_try(rank);
         let bucket = self.bucket(key.clone());
         if bucket.paused.is_some_and(|until| until > now) {
             return None;
         }
-        bucket.forget(now, window);
-        let free = most.saturating_sub(bucket.sent.len());
+        let free = bucket.free(key.0, now);
         let kept = if reserved { 0 } else { bucket.reserved };
-        if free > kept {
-            bucket.sent.push_back(now);
-            return Some(false);
-        }
-        if !tries {
-            return None;
-        }
-        bucket.sent.push_back(now);
-        self.beyond += 1;
-        Some(true)
+        if free > kept { Some(false) } else { tries.then_some(true) }
+    }
+
+    /// Whether one more call that was taken shows that more than the published rate is allowed: it does not at the edge of a window.
+    fn proves(&mut self, key: &Key) -> bool {
+        let (most, time, _) = key.0.rate();
+        let bucket = self.bucket(key.clone());
+        bucket.sent.iter().rev().take_while(|at| at.elapsed() < time.mul_f64(0.8)).count() >= most
+    }
+
+    fn take(&mut self, key: &Key, thread: &str, beyond: bool) {
+        self.bucket(key.clone()).flying += 1;
+        self.beyond += usize::from(beyond);
+        self.mark(thread);
+    }
+
+    /// Who passes next, and whether beyond the published rates.
+    fn next(&mut self, key: &Key) -> Option<(usize, bool)> {
+        let bucket = self.bucket(key.clone());
+        bucket.waiting.retain(|w| !w.wake.is_closed());
+        // Of each kind of claim the first: whoever must wait does not hold up those who have room of their own.
+        let firsts = bucket.firsts();
+        firsts.into_iter().find_map(|(at, rank, reserved)| Some((at, self.room(key, rank, reserved)?)))
     }
 
     fn mark(&mut self, thread: &str) {
@@ -243,18 +276,24 @@ impl State {
 }
 
 impl Bucket {
-    fn forget(&mut self, now: Instant, window: Duration) {
+    fn free(&mut self, method: Method, now: Instant) -> usize {
+        let (most, window) = window(method);
         while self.sent.front().is_some_and(|at| *at + window <= now) {
             self.sent.pop_front();
         }
+        most.saturating_sub(self.sent.len() + self.flying)
     }
 
-    /// Where the next one stands who may pass.
-    fn first(&self) -> Option<usize> {
-        (0..self.waiting.len()).min_by_key(|at| {
+    /// The best of those with room of their own, and the best of the others; the better one first.
+    fn firsts(&self) -> Vec<(usize, Rank, bool)> {
+        let order = |at: &usize| {
             let waiter = &self.waiting[*at];
             (waiter.rank, waiter.passed, waiter.sequence)
-        })
+        };
+        let best = |reserved| (0..self.waiting.len()).filter(|at| self.waiting[*at].reserved == reserved).min_by_key(order);
+        let mut firsts: Vec<usize> = [best(true), best(false)].into_iter().flatten().collect();
+        firsts.sort_by_key(order);
+        firsts.into_iter().map(|at| (at, self.waiting[at].rank, self.waiting[at].reserved)).collect()
     }
 }
 
@@ -289,23 +328,22 @@ impl Limiter {
     pub fn try_pass(&self, method: Method, channel: &str, thread: &str, rank: Rank) -> Option<Permit> {
         let key = key(method, channel);
         let mut state = self.lock();
-        if state.bucket(key.clone()).waiting.iter().any(|w| w.rank <= rank) {
+        if state.bucket(key.clone()).waiting.iter().any(|w| w.rank <= rank && !w.wake.is_closed()) {
             return None;
         }
-        let beyond = state.take(&key, rank, false)?;
-        state.mark(thread);
+        let beyond = state.room(&key, rank, false)?;
+        state.take(&key, thread, beyond);
         Some(Permit { key, beyond, limiter: self.clone(), told: false })
     }
 
     /// Keeps room for one later call of a method that all channels share, if there is some.
     pub fn reserve(&self, method: Method) -> Option<Reservation> {
         let now = Instant::now();
-        let (most, window) = window(method);
         let mut state = self.lock();
         let lifted = state.extra > state.beyond && state.refused.is_none_or(|at| at.elapsed() > MEMORY);
         let bucket = state.bucket((method, None));
-        bucket.forget(now, window);
-        if bucket.paused.is_some_and(|until| until > now) || (bucket.sent.len() + bucket.reserved >= most && !lifted) {
+        let free = bucket.free(method, now);
+        if bucket.paused.is_some_and(|until| until > now) || (free <= bucket.reserved && !lifted) {
             return None;
         }
         bucket.reserved += 1;
@@ -314,34 +352,49 @@ impl Limiter {
 
     /// How much of a method's rate is used up, from 0 to 1.
     pub fn fill(&self, method: Method) -> f64 {
-        let (most, window) = window(method);
+        let (most, _) = window(method);
         let mut state = self.lock();
-        let bucket = state.bucket((method, None));
-        bucket.forget(Instant::now(), window);
-        (bucket.sent.len() as f64 / most as f64).min(1.0)
+        let free = state.bucket((method, None)).free(method, Instant::now());
+        1.0 - free as f64 / most as f64
     }
 
     async fn wait(&self, method: Method, channel: &str, thread: &str, rank: Rank, reserved: bool) -> Permit {
         let key = key(method, channel);
-        let waiting = {
+        let told = {
             let mut state = self.lock();
-            let before = state.bucket(key.clone()).waiting.iter().any(|w| w.rank <= rank);
-            if !before && let Some(beyond) = state.take(&key, rank, reserved) {
-                state.mark(thread);
-                return Permit { key, beyond, limiter: self.clone(), told: false };
-            }
-            let (wake, woken) = oneshot::channel();
+            let (wake, told) = oneshot::channel();
             state.sequence += 1;
             let (sequence, passed) = (state.sequence, state.passed.get(thread).copied().unwrap_or(0));
             let waiter = Waiter { rank, passed, sequence, thread: thread.to_owned(), reserved, wake };
             state.bucket(key.clone()).waiting.push(waiter);
-            woken
+            told
         };
+        let mut waiting = Waiting { told, key: key.clone(), limiter: self };
         self.pump(&key);
-        let mut waiting = Waiting { told: waiting, limiter: self };
         // Whoever grants never drops one that is awaited; if it did, waiting in vain would be worse than a refused call.
         let beyond = (&mut waiting.told).await.unwrap_or(false);
         Permit { key, beyond, limiter: self.clone(), told: false }
+    }
+
+    /// A call has come to its end; `at`: it counts from then on.
+    fn landed(&self, key: &Key, beyond: bool, at: Option<Instant>) {
+        {
+            let mut state = self.lock();
+            state.beyond = state.beyond.saturating_sub(usize::from(beyond));
+            let bucket = state.bucket(key.clone());
+            bucket.flying = bucket.flying.saturating_sub(1);
+            bucket.sent.extend(at);
+        }
+        self.pump(key);
+    }
+
+    /// More is allowed than was thought, everywhere.
+    fn pump_all(&self) {
+        let waited: Vec<Key> =
+            self.lock().buckets.iter().filter(|(_, b)| !b.waiting.is_empty()).map(|(key, _)| key.clone()).collect();
+        for key in waited {
+            self.pump(&key);
+        }
     }
 
     /// Lets those pass who may, and sees to it that the others are looked at when they may.
@@ -380,23 +433,22 @@ impl Limiter {
     fn grant(&self, key: &Key) -> Option<Instant> {
         let (_, window) = window(key.0);
         let mut state = self.lock();
-        loop {
-            let bucket = state.bucket(key.clone());
-            bucket.waiting.retain(|w| !w.wake.is_closed());
-            let at = bucket.first()?;
-            let (rank, reserved) = (bucket.waiting[at].rank, bucket.waiting[at].reserved);
-            let Some(beyond) = state.take(key, rank, reserved) else { break };
+        while let Some((at, beyond)) = state.next(key) {
             let waiter = state.bucket(key.clone()).waiting.swap_remove(at);
-            state.mark(&waiter.thread);
-            if waiter.wake.send(beyond).is_err() {
-                state.beyond -= usize::from(beyond);
-                state.bucket(key.clone()).sent.pop_back();
+            // One that was given up in this moment has its place given back by itself, or never had one.
+            if waiter.wake.send(beyond).is_ok() {
+                state.take(key, &waiter.thread, beyond);
             }
         }
         let bucket = state.bucket(key.clone());
-        let freed = bucket.sent.front().map(|at| *at + window);
+        if bucket.waiting.is_empty() {
+            return None;
+        }
         let now = Instant::now();
-        // What is reserved frees itself without a time of its own.
-        Some(freed.max(bucket.paused).filter(|at| *at > now).unwrap_or(now + Duration::from_millis(100)))
+        let freed = bucket.sent.front().map(|at| *at + window).max(bucket.paused);
+        Some(freed.filter(|at| *at > now).unwrap_or(now + Duration::from_millis(100)).min(now + LOOK))
     }
 }
+
+#[cfg(test)]
+mod tests;

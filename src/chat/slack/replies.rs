@@ -394,7 +394,7 @@ async fn post(workspace: &Workspace, ask: &Ask, body: &Value) -> Option<String> 
     }
 }
 
-async fn uploaded(workspace: &Workspace, upload: &Upload) -> bool {
+pub(super) async fn uploaded(workspace: &Workspace, upload: &Upload) -> bool {
     for tries in 0..TRIES {
         let permit = workspace.limiter.pass(Method::Files, "", &upload.channel, Rank::Reply).await;
         match workspace.api.upload(upload).await {

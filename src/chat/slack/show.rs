@@ -12,6 +12,7 @@ mod stream;
 mod text;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -19,10 +20,19 @@ use super::Slack;
 use super::api::Fault;
 use super::limiter::{Method, Rank};
 use super::place::Place;
-use super::workspace::{Call, Workspace};
+use super::workspace::{Call, Workspace, pause};
 use crate::chat::LiveTurn;
 use crate::model::{Turn, TurnId};
 use draft::Kept;
+
+/// How often Slack is tried again when it was away for minutes, and how long after.
+const ROUNDS: u32 = 30;
+const LULL: Duration = Duration::from_secs(30);
+/// Seconds by which Slack's clock may be another.
+const SKEW: f64 = 30.0;
+/// Pages of a thread that are looked at.
+const PAGES: usize = 5;
+const STOPS: u32 = 5;
 
 /// A turn on its way into its thread.
 struct Show {
@@ -75,10 +85,7 @@ pub async fn turn(slack: Slack, live: LiveTurn) {
     if resumed {
         show.find(source.as_deref()).await;
     }
-    let (text, ()) = tokio::join!(text::show(&show), async {
-        tokio::join!(approvals::show(&show), status::show(&show));
-    });
-    match text {
+    match show.run().await {
         Ok(()) => show.kept.drop().await,
         Err(Lost::Later) => {}
         Err(Lost::Gone(fault)) => {
@@ -93,6 +100,39 @@ pub async fn turn(slack: Slack, live: LiveTurn) {
 }
 
 impl Show {
+    async fn run(&self) -> Result<(), Lost> {
+        let text = self.text();
+        let others = async { tokio::join!(approvals::show(self), status::show(self)) };
+        tokio::pin!(text, others);
+        tokio::select! {
+            shown = &mut text => {
+                // Where no words can be written, nothing else can.
+                shown?;
+                others.await;
+                Ok(())
+            }
+            _ = &mut others => text.await,
+        }
+    }
+
+    /// The text, however long Slack is away.
+    async fn text(&self) -> Result<(), Lost> {
+        let mut rounds = 0;
+        while !self.kept.read().shown {
+            match text::show(self).await {
+                Err(Lost::Later) if rounds < ROUNDS && !self.live.is_abandoned() => {
+                    rounds += 1;
+                    tokio::time::sleep(LULL).await;
+                    self.find(None).await;
+                }
+                Err(lost) => return Err(lost),
+                Ok(()) if self.kept.read().working.is_some() => self.kept.change(|d| d.shown = true).await,
+                Ok(()) => break,
+            }
+        }
+        Ok(())
+    }
+
     fn call(&self, api: &'static str, method: Method, rank: Rank) -> Call<'_> {
         Call { api, method, channel: &self.channel, thread: &self.thread, rank }
     }
@@ -112,25 +152,29 @@ impl Show {
         if self.workspace.is_dead() {
             return;
         }
-        let oldest = source.and_then(|key| key.strip_prefix("message:")?.rsplit(':').next()).unwrap_or(&self.thread).to_owned();
-        let began = self.read(|t| t.started.map(|at| at.as_millisecond() as f64 / 1000.0));
-        let found = self.replies(&oldest).await.unwrap_or_default();
+        let asked = source.and_then(|key| key.strip_prefix("message:")?.rsplit(':').next()?.parse::<f64>().ok()).unwrap_or(0.0);
+        let began = self.read(|t| t.started.map(|at| at.as_millisecond() as f64 / 1000.0 - SKEW)).map(|at| at.max(asked));
+        let found = self.replies().await.unwrap_or_default();
         let mine = self.turn.to_string();
         let known: Vec<&String> =
             draft.messages.iter().chain(draft.approvals.iter().map(|(_, ts)| ts)).chain(&draft.working).collect();
         let mut texts = Vec::new();
-        let mut working = None;
+        let (mut working, mut open) = (None, false);
         for message in &found {
             let Some(ts) = message["ts"].as_str().map(str::to_owned) else { continue };
             if message["user"].as_str() != Some(&self.workspace.bot) || known.contains(&&ts) {
                 continue;
             }
             let payload = &message["metadata"]["event_payload"];
+            let has_files = message["files"].as_array().is_some_and(|files| !files.is_empty());
             match (payload["turn"].as_str(), payload["kind"].as_str()) {
                 (Some(turn), Some("text")) if turn == mine => texts.push(ts),
                 (Some(turn), Some("working")) if turn == mine => working = Some(ts),
-                // Streams carry no mark: one that began while this turn was the thread's only one is its.
-                (None, None) if began.is_some_and(|at| ts.parse::<f64>().is_ok_and(|ts| ts >= at - 1.0)) => texts.push(ts),
+                // Streams get their mark at their end: one without that began while this turn was the thread's only one is its.
+                (None, None) if !has_files && began.is_some_and(|at| ts.parse::<f64>().is_ok_and(|ts| ts >= at)) => {
+                    open = true;
+                    texts.push(ts);
+                }
                 _ => {}
             }
         }
@@ -139,34 +183,69 @@ impl Show {
                 .change(|d| {
                     d.messages.extend(texts);
                     d.messages.sort();
+                    d.streaming |= open;
                     d.working = d.working.take().or(working);
                 })
                 .await;
         }
     }
 
-    /// The thread's messages since then.
-    async fn replies(&self, oldest: &str) -> Result<Vec<Value>, Fault> {
-        let arguments = [
-            ("channel", self.channel.clone()),
-            ("ts", self.thread.clone()),
-            ("oldest", oldest.to_owned()),
-            ("limit", "200".to_owned()),
-            ("include_all_metadata", "true".to_owned()),
-        ];
-        let found = self.workspace.read("conversations.replies", &arguments).await?;
-        Ok(found["messages"].as_array().cloned().unwrap_or_default())
+    /// The thread's messages since the turn was asked for.
+    async fn replies(&self) -> Result<Vec<Value>, Fault> {
+        let since = self.read(|t| t.created.as_millisecond() as f64 / 1000.0) - SKEW;
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        for _ in 0..PAGES {
+            let mut arguments = vec![
+                ("channel", self.channel.clone()),
+                ("ts", self.thread.clone()),
+                ("oldest", format!("{since:.6}")),
+                ("limit", "200".to_owned()),
+                ("include_all_metadata", "true".to_owned()),
+            ];
+            if !cursor.is_empty() {
+                arguments.push(("cursor", cursor));
+            }
+            let page = self.workspace.read("conversations.replies", &arguments).await?;
+            found.extend(page["messages"].as_array().into_iter().flatten().cloned());
+            cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Ends a stream of which nothing more is known, if it still is one.
+    async fn stop(&self, ts: &str) {
+        for tries in 0..STOPS {
+            let call = self.call("chat.stopStream", Method::StopStream, Rank::Final);
+            match self.workspace.send(call, &json!({ "channel": self.channel, "ts": ts })).await {
+                Err(Fault::Unknown(_)) => tokio::time::sleep(pause(tries)).await,
+                _ => return,
+            }
+        }
+    }
+
+    /// Whether that message got the mark that goes with a stream's last words.
+    async fn is_marked(&self, ts: &str) -> bool {
+        let mine = self.turn.to_string();
+        let found = self.replies().await.unwrap_or_default();
+        found.iter().any(|m| m["ts"] == ts && m["metadata"]["event_payload"]["turn"] == mine.as_str())
     }
 
     /// The message of this turn's that holds this text, if it was taken after all.
     async fn posted(&self, nonce: &str) -> Result<Option<String>, Fault> {
-        let found = self.replies(&self.thread).await?;
+        let found = self.replies().await?;
         let found = found.iter().find(|m| m["metadata"]["event_payload"]["nonce"].as_str() == Some(nonce));
         Ok(found.and_then(|m| m["ts"].as_str()).map(str::to_owned))
     }
 
     /// The answer cannot be shown where it was asked for: its asker is told where it is.
     async fn tell_elsewhere(&self) {
+        if self.channel.starts_with('D') {
+            // It was their own conversation with the bot: there is nowhere else.
+            return;
+        }
         let (session, asker) = (self.read(|t| t.session), &self.recipient);
         let text = format!(
             "An answer of the agent could not be shown in <#{}>: nothing can be written there any more. Read it with `/session show {session}`.",

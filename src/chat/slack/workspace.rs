@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -100,7 +100,11 @@ impl Workspace {
     pub async fn send(&self, call: Call<'_>, body: &Value) -> Result<Value, Fault> {
         let mut tries = 0;
         loop {
-            let permit = self.limiter.pass(call.method, call.channel, call.thread, call.rank).await;
+            let permit = tokio::select! {
+                biased;
+                permit = self.limiter.pass(call.method, call.channel, call.thread, call.rank) => permit,
+                why = self.died() => return Err(Fault::Refused(why)),
+            };
             match self.send_with(permit, call.api, body).await {
                 Err(Fault::Limited(_)) => {}
                 Err(Fault::Unsent(what)) if tries >= TRIES => return Err(Fault::Unsent(what)),
@@ -119,7 +123,16 @@ impl Workspace {
         if let Some(why) = self.dead.borrow().clone() {
             return Err(Fault::Refused(why));
         }
-        let result = self.api.call(api, body).await;
+        // Everything that is posted is marked, so that what carries no mark can be known as a stream.
+        let marked = match api {
+            "chat.postMessage" if body["metadata"].is_null() => {
+                let mut body = body.clone();
+                body["metadata"] = json!({ "event_type": "gaggle", "event_payload": { "kind": "other" } });
+                Some(body)
+            }
+            _ => None,
+        };
+        let result = self.api.call(api, marked.as_ref().unwrap_or(body)).await;
         self.settle(permit, result)
     }
 
@@ -127,7 +140,10 @@ impl Workspace {
     pub async fn read(&self, api: &'static str, arguments: &[(&str, String)]) -> Result<Value, Fault> {
         let mut tries = 0;
         loop {
-            let permit = self.limiter.pass(Method::Reads, "", "reads", Rank::Update).await;
+            if let Some(why) = self.dead.borrow().clone() {
+                return Err(Fault::Refused(why));
+            }
+            let permit = self.limiter.pass(Method::Reads, api, "reads", Rank::Update).await;
             let result = self.api.get(api, arguments).await;
             match self.settle(permit, result) {
                 Err(fault) if fault.is_passing() && tries < TRIES => sleep(pause(tries)).await,
@@ -140,7 +156,8 @@ impl Workspace {
     fn settle(&self, permit: Permit, result: Result<Value, Fault>) -> Result<Value, Fault> {
         match &result {
             Err(Fault::Limited(wait)) => permit.refused(*wait),
-            Err(Fault::Unsent(_) | Fault::Unknown(_)) => drop(permit),
+            Err(Fault::Unsent(_)) => permit.unused(),
+            Err(Fault::Unknown(_)) => drop(permit),
             Err(fault @ Fault::Refused(code)) => {
                 permit.worked();
                 if fault.is_token_dead() {

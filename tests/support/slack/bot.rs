@@ -95,7 +95,10 @@ impl Bot {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("the program starts");
         let (out, err) = (child.stdout.take().expect("stdout"), child.stderr.take().expect("stderr"));
-        self.slack.change(|s| s.hellos = 0);
+        self.slack.change(|s| {
+            s.hellos = 0;
+            s.bot_ended = false;
+        });
         self.readers = vec![self.read(out), self.read(err)];
         self.child = Some(child);
     }
@@ -178,6 +181,7 @@ impl Bot {
             assert!(tokio::time::timeout(DEADLINE, reader).await.is_ok(), "somebody else holds the program's output open");
         }
         self.slack.wait("the end of its sockets", |s| s.sockets.is_empty().then_some(())).await;
+        self.slack.change(|s| s.bot_ended = true);
         status.expect("a status")
     }
 

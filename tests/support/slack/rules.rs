@@ -74,7 +74,7 @@ pub struct Rules {
     pub echo: bool,
     /// Reading methods take JSON too.
     pub json_reads: bool,
-    rates: BTreeMap<&'static str, Rate>,
+    pub rates: BTreeMap<&'static str, Rate>,
 }
 
 impl Default for Rules {

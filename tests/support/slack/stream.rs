@@ -94,7 +94,7 @@ impl State {
     fn stream(&mut self, args: &Args) -> Result<(String, String, String), Refusal> {
         self.streaming()?;
         let (channel, ts) = (args.need("channel")?, args.need("ts")?);
-        self.known(&channel)?;
+        self.writable(&channel, false)?;
         let words = self.words(args)?;
         self.expire_streams();
         let most = self.rules.stream_size;
@@ -140,6 +140,9 @@ impl State {
         if let Some(message) = self.message_mut(&channel, &ts) {
             if blocks.is_array() {
                 message.blocks = blocks.clone();
+            }
+            if args.get("metadata").is_object() {
+                message.metadata = args.get("metadata").clone();
             }
             if let Some(stream) = &mut message.stream {
                 stream.ended = Some("stopped");

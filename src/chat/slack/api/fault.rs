@@ -51,6 +51,9 @@ const PLACE: &[&str] = &[
     "user_disabled",
     "user_is_restricted",
     "cannot_dm_bot",
+    "cannot_dm_user",
+    "user_not_in_channel",
+    "invalid_thread_ts",
     "messages_tab_disabled",
     "team_access_not_granted",
     "mpim_not_found",
@@ -67,6 +70,21 @@ const MESSAGE: &[&str] = &[
 ];
 const HOOK: &[&str] =
     &["used_url", "expired_url", "expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "invalid_trigger_id"];
+/// No such method here.
+const LACKING: &[&str] = &[
+    "unknown_method",
+    "http_404",
+    "method_deprecated",
+    "method_not_supported_for_channel_type",
+    "missing_scope",
+    "no_permission",
+    "not_allowed_token_type",
+    "access_denied",
+    "feature_disabled",
+    "team_tier_cannot_use",
+    "paid_only",
+    "not_supported",
+];
 /// Slack's own failures: some of it may have been done.
 const OPEN: &[&str] = &["fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"];
 const LIMITED: &[&str] = &["ratelimited", "rate_limited", "message_limit_exceeded_retry", "accesslimited"];
@@ -100,6 +118,11 @@ impl Fault {
     /// A `response_url` or `trigger_id` has had its time.
     pub fn is_too_late(&self) -> bool {
         self.is_one_of(HOOK)
+    }
+
+    /// The workspace does not have the method at all, whatever it is asked for.
+    pub fn is_lacking(&self) -> bool {
+        self.is_one_of(LACKING) || self.code().is_some_and(|code| code.ends_with("_not_enabled"))
     }
 
     pub fn is_gone(&self) -> bool {

@@ -3,8 +3,12 @@
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::super::blocks;
+use super::super::api::Upload;
+use super::super::blocks::{self, MESSAGE};
 use super::super::limiter::{Method, Rank};
+use super::super::markdown::mrkdwn;
+use super::super::replies::uploaded;
+use super::super::split::pieces;
 use super::super::workspace::pause;
 use super::Show;
 use crate::model::{Approval, ApprovalId, ApprovalState};
@@ -47,6 +51,24 @@ async fn tell(show: &Show, approval: &Approval) {
             }
         }
         return;
+    }
+    for file in shown.files {
+        let upload = Upload {
+            channel: show.channel.clone(),
+            thread_ts: Some(show.thread.clone()),
+            name: file.name,
+            title: None,
+            comment: None,
+            bytes: file.bytes.into(),
+        };
+        if !uploaded(&show.workspace, &upload).await {
+            // Nobody is to allow what they cannot read.
+            let text = String::from_utf8_lossy(&upload.bytes);
+            for piece in pieces(&text, MESSAGE) {
+                let body = json!({ "channel": show.channel, "thread_ts": show.thread, "text": mrkdwn(&piece) });
+                let _ = show.workspace.send(show.call("chat.postMessage", Method::Post, Rank::Reply), &body).await;
+            }
+        }
     }
     for message in &shown.messages {
         let nonce = format!("{}-{}", approval.id, message.text.len());

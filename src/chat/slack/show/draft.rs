@@ -12,6 +12,8 @@ pub struct Draft {
     pub messages: Vec<String>,
     /// Whether the last of them is being streamed.
     pub streaming: bool,
+    /// All of its text stands there; only what says that it runs is still to be taken away.
+    pub shown: bool,
     pub approvals: Vec<(ApprovalId, String)>,
     /// What says that it runs, with its Stop button.
     pub working: Option<String>,

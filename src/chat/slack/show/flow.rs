@@ -61,7 +61,9 @@ fn tool(line: &ToolLine) -> String {
     };
     let took = line.took.map(|ms| format!(", {}.{} s", ms / 1_000, ms % 1_000 / 100)).unwrap_or_default();
     let title = clip(&line.title, 300).replace('`', "'");
-    format!("▸ {}: `{title}` …{end}{took}", words(&line.tool).replace(['`', '*', '_'], "'"))
+    let name = words(&line.tool).replace('`', "'");
+    let name = if name.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') { name } else { format!("`{name}`") };
+    format!("▸ {name}: `{title}` …{end}{took}")
 }
 
 #[cfg(test)]

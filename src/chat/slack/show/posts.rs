@@ -19,6 +19,9 @@ const TRIES: u32 = 12;
 /// An answer without a word.
 const SILENT: &str = "_(no text)_";
 
+/// For notifications, where a message holds nothing but what stands below an answer.
+const END: &str = "The end of the answer.";
+
 pub struct Posts {
     /// Each with what stands in it, if that is known.
     messages: Vec<(String, Option<Shown>)>,
@@ -44,9 +47,6 @@ impl Posts {
     /// For what is left of a text that was streamed.
     pub async fn after(text: &mut Text<'_>) -> Result<(), Lost> {
         text.refresh()?;
-        if text.done && text.rest().trim().is_empty() && text.show.read(|t| t.state == crate::model::TurnState::Done) {
-            return Ok(());
-        }
         let first = text.show.kept.read().messages.len();
         Self { messages: Vec::new(), first, permit: None, next: Instant::now() }.run(text).await
     }
@@ -56,8 +56,7 @@ impl Posts {
         let show = text.show;
         if streaming && let Some(ts) = messages.last() {
             // Whether or not it was ended before.
-            let call = show.call("chat.stopStream", Method::StopStream, Rank::Final);
-            let _ = show.workspace.send(call, &json!({ "channel": show.channel, "ts": ts })).await;
+            show.stop(ts).await;
             show.kept.change(|d| d.streaming = false).await;
         }
         text.base = 0;
@@ -165,15 +164,44 @@ impl Posts {
                         return Ok(true);
                     }
                 }
+                Err(fault) if fault.code() == Some("streaming_state_conflict") && method == Method::Update => {
+                    if let Some((ts, _)) = self.messages.get(at) {
+                        show.stop(ts).await;
+                    }
+                }
                 Err(fault) if fault.is_message_gone() && method == Method::Update => {
-                    // Somebody removed it, or it is too old: what it would say is said below.
-                    self.messages.truncate(at);
+                    self.gone(text, at, &fault, shown).await;
                     return Ok(true);
+                }
+                Err(fault) if !fault.is_gone() && body.get("blocks").is_some() => {
+                    // Better without its looks than not at all.
+                    tracing::warn!(code = fault.code().unwrap_or_default(), "Slack does not take the blocks of an answer");
+                    body.as_object_mut().map(|b| b.remove("blocks"));
                 }
                 Err(fault) => return Err(Lost::Gone(fault)),
             }
         }
         Err(Lost::Later)
+    }
+
+    /// A message was removed by somebody, or can no longer be changed.
+    async fn gone(&mut self, text: &Text<'_>, at: usize, fault: &Fault, shown: Shown) {
+        let last = at + 1 == self.messages.len();
+        if !last && fault.code() == Some("message_not_found") {
+            // What people removed from the middle of an answer stays away.
+            self.messages[at].1 = Some(shown);
+            return;
+        }
+        // What they would say is said below.
+        let show = text.show;
+        for (ts, _) in self.messages.drain(at..) {
+            let call = show.call("chat.delete", Method::Delete, Rank::Reply);
+            if !(last && fault.code() == Some("message_not_found")) {
+                let _ = show.workspace.send(call, &json!({ "channel": show.channel, "ts": ts })).await;
+            }
+        }
+        let known = self.first + at;
+        show.kept.change(|d| d.messages.truncate(known)).await;
     }
 
     async fn keep(&mut self, text: &Text<'_>, ts: String, shown: Shown) {
@@ -196,6 +224,6 @@ fn shown(part: &str, footer: &[Value]) -> Shown {
     let text = mrkdwn(part);
     let mut blocks: Vec<Value> = pieces(part, SECTION - 16).iter().map(|p| section(&mrkdwn(p))).collect();
     blocks.extend(footer.iter().cloned());
-    let text = if text.is_empty() { "…".to_owned() } else { text };
+    let text = if text.is_empty() { END.to_owned() } else { text };
     Shown { text, blocks: Value::Array(blocks) }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::api::Fault;
 use super::super::blocks;
 use super::super::limiter::{Method, Rank};
-use super::super::workspace::Call;
+use super::super::workspace::{Call, pause};
 use super::Show;
 use crate::model::{ToolState, Turn, TurnState, clip};
 
@@ -18,29 +18,34 @@ const LONG: Duration = Duration::from_millis(2_500);
 /// Between two status lines of a thread.
 const PACE: Duration = Duration::from_secs(2);
 /// How long the end of the Stop button may wait for its turn.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
+const TRIES: u32 = 6;
 
 pub async fn show(show: &Show) {
     let mut changes = show.live.watch();
     let mut told = String::new();
     let mut last: Option<Instant> = None;
-    let stop_at = Instant::now() + LONG;
+    let mut stop_at = Instant::now() + LONG;
     let mut working = show.kept.read().working;
     loop {
         changes.mark_unchanged();
         if show.live.is_abandoned() {
             return;
         }
-        let (ended, line) = show.read(|t| (t.state.is_last(), line(t)));
+        let (ended, queued, line) = show.read(|t| (t.state.is_last(), is_queued(t), line(t)));
         if ended {
             break;
+        }
+        if queued {
+            // The thread's status and Stop button are those of the turn before it.
+            stop_at = Instant::now() + LONG;
         }
         let due = last.map_or(Instant::now(), |at| at + PACE);
         if line != told && due <= Instant::now() && set(show, &line).await {
             told.clone_from(&line);
             last = Some(Instant::now());
         }
-        if working.is_none() && stop_at <= Instant::now() {
+        if working.is_none() && !queued && stop_at <= Instant::now() {
             working = post(show).await;
         }
         let next = if line == told { Instant::now() + Duration::from_secs(3600) } else { due };
@@ -56,14 +61,28 @@ pub async fn show(show: &Show) {
     }
     if let Some(ts) = working {
         let body = json!({ "channel": show.channel, "ts": ts });
-        let delete = show.workspace.send(show.call("chat.delete", Method::Delete, Rank::Extra), &body);
+        let delete = async {
+            for tries in 0..TRIES {
+                match show.workspace.send(show.call("chat.delete", Method::Delete, Rank::Extra), &body).await {
+                    Err(Fault::Unknown(_)) => sleep(pause(tries)).await,
+                    _ => return,
+                }
+            }
+        };
         let _ = tokio::time::timeout(PATIENCE, delete).await;
     }
+}
+
+fn is_queued(turn: &Turn) -> bool {
+    turn.state == TurnState::Waiting && turn.reason.as_deref().is_some_and(|reason| reason.starts_with("waiting for the answer"))
 }
 
 /// What the agent is doing while it says nothing. Empty while it does.
 fn line(turn: &Turn) -> String {
     let running = turn.tools.iter().rev().find(|t| t.state == ToolState::Running);
+    if is_queued(turn) {
+        return String::new();
+    }
     match (turn.state, &turn.reason, running) {
         // The message with its buttons says it.
         (_, Some(reason), _) if reason.starts_with("waiting for the approval") => String::new(),
@@ -87,8 +106,10 @@ async fn set(show: &Show, status: &str) -> bool {
         return false;
     };
     let body = json!({ "channel_id": show.channel, "thread_ts": show.thread, "status": status });
-    if let Err(Fault::Refused(code)) = show.workspace.send_with(permit, STATUS, &body).await {
-        show.workspace.lacks(STATUS, &code);
+    match show.workspace.send_with(permit, STATUS, &body).await {
+        // What has to do with this thread alone tells nothing of the workspace.
+        Err(fault) if fault.is_lacking() => show.workspace.lacks(STATUS, fault.code().unwrap_or_default()),
+        _ => {}
     }
     true
 }
@@ -98,12 +119,19 @@ async fn post(show: &Show) -> Option<String> {
     let call: Call<'_> = show.call("chat.postMessage", Method::Post, Rank::Extra);
     let permit = show.workspace.limiter.try_pass(call.method, call.channel, call.thread, call.rank)?;
     let message = show.read(blocks::working);
+    let nonce = format!("{}-working", show.turn);
+    let mut mark = show.mark("working");
+    mark["event_payload"]["nonce"] = json!(nonce);
     let body = json!({
         "channel": show.channel, "thread_ts": show.thread, "text": message.text, "blocks": message.blocks,
-        "metadata": show.mark("working"),
+        "metadata": mark,
     });
-    let posted = show.workspace.send_with(permit, call.api, &body).await.ok()?;
-    let ts = posted["ts"].as_str()?.to_owned();
+    let ts = match show.workspace.send_with(permit, call.api, &body).await {
+        Ok(posted) => posted["ts"].as_str()?.to_owned(),
+        // If it stands there, it has to be taken away some day.
+        Err(Fault::Unknown(_)) => show.posted(&nonce).await.ok()??,
+        Err(_) => return None,
+    };
     show.kept.change(|d| d.working = Some(ts.clone())).await;
     Some(ts)
 }

@@ -18,6 +18,8 @@ const FULL: usize = 9_000;
 /// … and here in any case. Slack's own limit is somewhere above.
 const MOST: usize = 10_500;
 const TRIES: u32 = 10;
+/// Slack's word for a stream that is none any more.
+const ENDED: &str = "message_not_in_streaming_state";
 
 /// How a stream ended before its turn did.
 #[derive(Debug)]
@@ -74,10 +76,9 @@ impl Stream {
                 Err(Some(Broken::Unclear(show.kept.read().messages)))
             }
             Err(fault @ Fault::Refused(_)) => {
-                let code = fault.code().unwrap_or_default();
                 // What has to do with this message or place alone tells nothing of the workspace.
-                if !fault.is_gone() && !code.starts_with("missing_recipient") && !code.contains("too_long") {
-                    show.workspace.lacks(STREAMS, code);
+                if fault.is_lacking() {
+                    show.workspace.lacks(STREAMS, fault.code().unwrap_or_default());
                 }
                 Err(Some(Broken::Rest))
             }
@@ -118,7 +119,7 @@ impl Stream {
                 Err(Fault::Unsent(_)) => tokio::time::sleep(pause(2)).await,
                 Err(Fault::Unknown(_)) => return Ok(Some(self.unclear(show).await)),
                 Err(fault) if fault.is_token_dead() || fault.is_place_gone() => return Err(Lost::Gone(fault)),
-                Err(_) => return Ok(Some(self.left(text).await)),
+                Err(fault) => return Ok(Some(self.broke(text, &fault).await)),
             }
             self.next = later(text.pace(Method::AppendStream, 100.0));
         }
@@ -140,7 +141,7 @@ impl Stream {
             }
             words.push_str(&fence.marks());
         }
-        let mut body = json!({ "channel": show.channel, "ts": self.ts });
+        let mut body = json!({ "channel": show.channel, "ts": self.ts, "metadata": show.mark("text") });
         if !words.is_empty() {
             body["markdown_text"] = json!(words);
         }
@@ -158,20 +159,20 @@ impl Stream {
                 Err(Fault::Limited(_)) => {}
                 Err(Fault::Unsent(_)) => tokio::time::sleep(pause(tries)).await,
                 Err(Fault::Unknown(_)) => {
-                    // Stopped already, it took the words too; else they are still to come.
+                    // The mark came with the words, or neither did.
                     let bare = json!({ "channel": show.channel, "ts": self.ts });
                     let call = show.call("chat.stopStream", Method::StopStream, Rank::Final);
                     match show.workspace.send(call, &bare).await {
-                        Err(fault) if fault.code() == Some("message_not_in_streaming_state") => break,
+                        Err(fault) if fault.code() == Some(ENDED) && show.is_marked(&self.ts).await => break,
                         Ok(_) => return Ok(Some(self.left(text).await)),
                         Err(_) => return Ok(Some(self.unclear(show).await)),
                     }
                 }
                 Err(fault) if fault.is_token_dead() || fault.is_place_gone() => return Err(Lost::Gone(fault)),
-                Err(fault) if body.get("blocks").is_some() && fault.code() != Some("message_not_in_streaming_state") => {
+                Err(fault) if body.get("blocks").is_some() && fault.code().is_some_and(|code| code.contains("blocks")) => {
                     body.as_object_mut().map(|b| b.remove("blocks"));
                 }
-                Err(_) => return Ok(Some(self.left(text).await)),
+                Err(fault) => return Ok(Some(self.broke(text, &fault).await)),
             }
             tries += 1;
             if tries > TRIES {
@@ -184,7 +185,27 @@ impl Stream {
         Ok(last.then_some(Broken::Done))
     }
 
-    /// Slack ended the stream by itself: what was sent stands.
+    /// Slack takes no more: the message ends with what it has.
+    async fn broke(&self, text: &mut Text<'_>, fault: &Fault) -> Broken {
+        let show = text.show;
+        let open = open_fence(&format!("{}{}", text.opening, text.rest())[..self.sent]);
+        if fault.code() == Some(ENDED) {
+            // Nothing can be put into it any more, and code that goes on in the next message has to end in this one.
+            return if open.is_some() { self.unclear(show).await } else { self.left(text).await };
+        }
+        let mut body = json!({ "channel": show.channel, "ts": self.ts });
+        if let Some(fence) = &open {
+            body["markdown_text"] = json!(format!("\n{}", fence.marks()));
+        }
+        let call = show.call("chat.stopStream", Method::StopStream, Rank::Final);
+        match show.workspace.send(call, &body).await {
+            Ok(_) => self.left(text).await,
+            Err(fault) if fault.code() == Some(ENDED) && open.is_none() => self.left(text).await,
+            Err(_) => self.unclear(show).await,
+        }
+    }
+
+    /// The stream has ended, and what was sent stands.
     async fn left(&self, text: &mut Text<'_>) -> Broken {
         let whole = format!("{}{}", text.opening, text.rest());
         let fence = open_fence(&whole[..self.sent]);
@@ -196,8 +217,7 @@ impl Stream {
     }
 
     async fn unclear(&self, show: &Show) -> Broken {
-        let call = show.call("chat.stopStream", Method::StopStream, Rank::Final);
-        let _ = show.workspace.send(call, &json!({ "channel": show.channel, "ts": self.ts })).await;
+        show.stop(&self.ts).await;
         show.kept.change(|d| d.streaming = false).await;
         Broken::Unclear(show.kept.read().messages)
     }
