@@ -12,4 +12,5 @@ mod restart;
 mod room;
 mod shared;
 mod streaming;
+mod team;
 mod threads;

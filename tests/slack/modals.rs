@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Team;
+use super::team::Team;
 use crate::support::slack::{Put, Way};
 
 const VALUE: &str = "sk-very-secret-49152";
