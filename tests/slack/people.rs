@@ -1,7 +1,7 @@
 //! Who may do what, and what people are called: users, user groups, channels.
 
 use super::team::Team;
-use crate::support::slack::{Bot, Kind, Slack, Way};
+use crate::support::slack::{Bot, Kind, Slack, State, Way};
 
 /// The channel has a project: whoever may write there may use it there, and nowhere else.
 #[tokio::test]
@@ -71,10 +71,14 @@ async fn roles() {
         .await;
     // The group changes while Gaggle runs.
     slack.group("devs", &[&eve]);
-    slack
-        .wait("a look at the group", |s| (s.counts.get("usergroups.users.list").is_some_and(|c| c.calls >= 2)).then_some(()))
-        .await;
-    slack.settled().await;
+    // Nobody is told when that is known, so she asks until it is.
+    let told = |s: &State| s.seen_by(&eve.id).len();
+    while !slack.ephemerals(&eve).iter().any(|m| m.text.contains("with the role member")) {
+        let before = slack.look(told);
+        assert!(before < 100, "the group's new member has no role");
+        eve.command("/gaggle", "whoami", &general).await.ok();
+        slack.wait("an answer", |s| (told(s) > before).then_some(())).await;
+    }
     eve.command("/project", "create mine", &general).await.ok();
     slack
         .wait("eve's project", |s| s.seen_channel(&general).into_iter().find(|m| m.text.contains("Created the project `mine`")))
