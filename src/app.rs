@@ -225,20 +225,21 @@ impl App {
             }
             tasks.push(tokio::spawn(server::serve(listener, routes, stop.clone())));
         }
+        // The first line of the console's, before anything that is taken up is told there.
+        if let Some(seat) = &seat {
+            seat.console.ready(VERSION).await;
+        }
         work.resume(recovered);
         if let Some(after) = idle_stop {
             work.stop_idle(after);
         }
         let heard = {
-            let (ready, seat) = (ready.clone(), seat.as_ref().map(|seat| seat.console.clone()));
+            let ready = ready.clone();
             tokio::spawn(async move {
                 if let Some(running) = &slack_runs {
                     running.ready().await;
                 }
                 ready.set(true);
-                if let Some(console) = seat {
-                    console.ready(VERSION).await;
-                }
                 tracing::info!(version = VERSION, "ready");
                 // Kept until the end, and with it the sockets.
                 std::future::pending::<()>().await;
