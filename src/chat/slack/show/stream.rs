@@ -141,7 +141,7 @@ impl Stream {
             }
             words.push_str(&fence.marks());
         }
-        let mut body = json!({ "channel": show.channel, "ts": self.ts, "metadata": show.mark("text") });
+        let mut body = json!({ "channel": show.channel, "ts": self.ts, "metadata": show.mark_text(last) });
         if !words.is_empty() {
             body["markdown_text"] = json!(words);
         }
@@ -179,7 +179,9 @@ impl Stream {
                 return Err(Lost::Later);
             }
         }
-        show.kept.change(|d| d.streaming = false).await;
+        if !last {
+            show.kept.change(|d| d.streaming = false).await;
+        }
         text.base += cut - text.opening.len();
         text.opening = fence.map(|f| f.opening()).unwrap_or_default();
         Ok(last.then_some(Broken::Done))
