@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::slack::{Bot, Kind, Slack, Way};
+use crate::support::slack::{Bot, Kind, Rules, Slack, Way};
 
 const COMMANDS: usize = 80;
 
 async fn killed_in_the_middle(way: Way) {
-    let slack = Slack::start(way).await;
+    let slack = Slack::with(way, Rules::default().quick_retries()).await;
     let mut bot = Bot::start(&slack).await;
     let general = slack.channel("general", Kind::Public, &["ann"], true);
     let ann = slack.user("ann");
