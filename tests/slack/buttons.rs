@@ -1,6 +1,6 @@
 //! Cards and their buttons: who may press them, and when.
 
-use super::Team;
+use super::team::Team;
 use crate::support::slack::Way;
 
 /// The buttons of a project's card do what their commands do.

@@ -1,6 +1,6 @@
 //! Slash commands, modals and buttons.
 
-use super::Team;
+use super::team::Team;
 use crate::support::slack::{Bot, Kind, Slack, State, Way};
 
 /// A team on its first day, by socket and by HTTP.

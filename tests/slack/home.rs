@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Team;
+use super::team::Team;
 use crate::support::slack::{Bot, Slack, User, Way};
 
 fn id(home: &Value) -> &str {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Team;
+use super::team::Team;
 use crate::support::slack::{BOT_USER, Kind, User, Way};
 
 /// A project that is the channel's.

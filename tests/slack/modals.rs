@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Team;
+use super::team::Team;
 use crate::support::slack::{Put, Way};
 
 const VALUE: &str = "sk-very-secret-49152";
@@ -36,6 +36,7 @@ async fn what_a_command_lacks(way: Way) {
     team.ann.submit(&[("Message", "say 2 words")]).await.ok();
     let root = team.sees(&team.general, "asks:").await;
     team.slack.reply(&team.general, &root.ts, "w1 w2").await;
+    assert!(!team.slack.transcript(&team.general).contains('✓'), "how its agent was started is no message of the channel");
     // One that is closed is said to have done nothing.
     team.types(&team.ann, "/project rename demo").await;
     team.slack.opened(&team.ann, "/project rename").await;

@@ -1,6 +1,6 @@
 //! Who may do what, and what people are called: users, user groups, channels.
 
-use super::Team;
+use super::team::Team;
 use crate::support::slack::{Bot, Kind, Slack, Way};
 
 /// The channel has a project: whoever may write there may use it there, and nowhere else.

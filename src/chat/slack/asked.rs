@@ -110,6 +110,15 @@ impl Ask {
         visibility != Some(gaggle_commands::Visibility::Public)
     }
 
+    /// Whether what becomes of it is told by the turn that it opens.
+    pub fn opens_turn(&self) -> bool {
+        const PATHS: [&str; 2] = ["ask", "session retry"];
+        match gaggle_commands::parse_text(&self.typed.0) {
+            Ok(command) => PATHS.contains(&command.path()),
+            Err(usage) => usage.path.as_deref().is_some_and(|path| PATHS.contains(&path)),
+        }
+    }
+
     /// The trigger, once, if a modal can still be opened with it.
     pub fn trigger(&mut self) -> Option<String> {
         self.trigger.take().filter(|(_, at)| at.elapsed() < TRIGGER).map(|(id, _)| id)

@@ -225,7 +225,7 @@ impl Slack {
             None => held.steps.push(step),
         }
         // What becomes of a message is shown in its thread.
-        if !first || held.answered || matches!(held.from, From::Message | From::Tab) {
+        if !first || held.answered || matches!(held.from, From::Message | From::Tab) || held.opens_turn() {
             return;
         }
         let (home, user) = (held.from == From::Home, held.user.clone());
@@ -236,7 +236,7 @@ impl Slack {
             tokio::time::sleep(QUICK).await;
             loop {
                 let mut held = ask.lock().await;
-                if held.answered {
+                if held.answered || slack.asked().get(&input).is_none() {
                     return;
                 }
                 if home {
