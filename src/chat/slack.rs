@@ -197,10 +197,12 @@ impl Slack {
         }
         let left = self.left_over().await;
         let (queue, deliveries) = mpsc::channel(DELIVERIES);
+        let desk = self.desk();
+        let keep: delivery::Keep = Arc::new(move |key, note| desk.receive_quick(key, note));
         let running = match &self.0.options.way {
-            Way::Http { signing_secret } => Running { routes: Some(http::routes(signing_secret, queue)), sockets: None },
+            Way::Http { signing_secret } => Running { routes: Some(http::routes(signing_secret, queue, keep)), sockets: None },
             Way::Socket { app_token } => {
-                let sockets = socket::start(self.0.api.with_token(app_token), queue, stop.clone()).await;
+                let sockets = socket::start(self.0.api.with_token(app_token), queue, keep, stop.clone()).await;
                 let sockets = sockets.map_err(|fault| {
                     let code = fault.code().unwrap_or("unreachable");
                     anyhow::anyhow!(

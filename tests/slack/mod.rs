@@ -4,6 +4,7 @@ mod buttons;
 mod commands;
 mod faults;
 mod home;
+mod kill;
 mod messages;
 mod modals;
 mod people;

@@ -31,7 +31,7 @@ async fn at_once(threads: usize, channels: usize, keys: &str) -> Duration {
         let calls = &s.calls[before..];
         (calls.len(), calls.iter().filter(|c| c.error.as_deref() == Some("ratelimited")).count())
     });
-    println!("{threads} threads, {channels} channels: complete after {took:?}, {limited} of {calls} calls limited");
+    eprintln!("{threads} threads, {channels} channels: complete after {took:?}, {limited} of {calls} calls limited");
     assert!(limited <= 1 + calls / 100, "{limited} of {calls}");
     room.slack.settled().await;
     room.bot.done().await;
@@ -89,7 +89,7 @@ async fn first_words_are_there_at_once() {
             took.push(wall.saturating_sub(said) / 1_000);
         }
         took.sort_unstable();
-        println!("round {round}: p50 {} us, p95 {} us, p99 {} us, last {} us", took[50], took[95], took[98], took[99]);
+        eprintln!("round {round}: p50 {} us, p95 {} us, p99 {} us, last {} us", took[50], took[95], took[98], took[99]);
     }
     room.done().await;
 }

@@ -66,14 +66,6 @@ impl Slack {
             other => {
                 ack.ok();
                 let Some(key) = keys.first().cloned() else { return };
-                // A form's own answers hold values, and a closed one has nothing to lose.
-                let note = if matches!(other, Payload::Closed(_)) { String::new() } else { kept };
-                if keys.iter().skip(1).any(|key| !self.desk().receive_quick(key, String::new()))
-                    || !self.desk().receive_quick(&key, note)
-                {
-                    metrics::counter!("gaggle_slack_repeats_total").increment(1);
-                    return;
-                }
                 tokio::spawn(async move { self.act(other, key, received).await });
             }
         }
@@ -216,7 +208,7 @@ impl Slack {
         if submit.view.callback_id == forms::ASK {
             ack.ok();
             let key = keys.first().cloned().unwrap_or_default();
-            if self.desk().receive_quick(&key, String::new()) {
+            if self.desk().receive_quick(&key, "") {
                 self.ask_about(&workspace, submit, &key).await;
             }
             return;
@@ -232,7 +224,7 @@ impl Slack {
             return ack.with(super::modal::errors([(field.as_str(), sentence.as_str())]));
         }
         ack.ok();
-        if keys.iter().any(|key| !self.desk().receive_quick(key, String::new())) {
+        if keys.iter().any(|key| !self.desk().receive_quick(key, "")) {
             return;
         }
         let input = keys.first().cloned().unwrap_or_default();

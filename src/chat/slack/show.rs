@@ -142,6 +142,13 @@ impl Show {
         json!({ "event_type": "gaggle", "event_payload": { "turn": self.turn.to_string(), "kind": kind } })
     }
 
+    /// … and says whether its words are the last ones.
+    fn mark_text(&self, last: bool) -> Value {
+        let mut mark = self.mark("text");
+        mark["event_payload"]["last"] = json!(last);
+        mark
+    }
+
     fn read<T>(&self, look: impl FnOnce(&Turn) -> T) -> T {
         self.live.read(look)
     }
@@ -153,19 +160,23 @@ impl Show {
             return;
         }
         let asked = source.and_then(|key| key.strip_prefix("message:")?.rsplit(':').next()?.parse::<f64>().ok()).unwrap_or(0.0);
-        let began = self.read(|t| t.started.map(|at| at.as_millisecond() as f64 / 1000.0 - SKEW)).map(|at| at.max(asked));
+        let began = self.read(|t| t.started.map(|at| at.as_millisecond() as f64 / 1000.0 - 2.0)).map(|at| at.max(asked));
+        // What it has already was before whatever else is its.
+        let after = draft.messages.last().and_then(|ts| ts.parse::<f64>().ok());
+        let began = began.map(|at| at.max(after.unwrap_or(0.0)));
         let found = self.replies().await.unwrap_or_default();
         let mine = self.turn.to_string();
         let known: Vec<&String> =
             draft.messages.iter().chain(draft.approvals.iter().map(|(_, ts)| ts)).chain(&draft.working).collect();
         let mut texts = Vec::new();
-        let (mut working, mut open) = (None, false);
+        let (mut working, mut open, mut whole) = (None, false, false);
         for message in &found {
             let Some(ts) = message["ts"].as_str().map(str::to_owned) else { continue };
+            let payload = &message["metadata"]["event_payload"];
+            whole |= payload["turn"].as_str() == Some(&mine) && payload["last"] == json!(true);
             if message["user"].as_str() != Some(&self.workspace.bot) || known.contains(&&ts) {
                 continue;
             }
-            let payload = &message["metadata"]["event_payload"];
             let has_files = message["files"].as_array().is_some_and(|files| !files.is_empty());
             match (payload["turn"].as_str(), payload["kind"].as_str()) {
                 (Some(turn), Some("text")) if turn == mine => texts.push(ts),
@@ -178,12 +189,13 @@ impl Show {
                 _ => {}
             }
         }
-        if !texts.is_empty() || working.is_some() {
+        if !texts.is_empty() || working.is_some() || whole {
             self.kept
                 .change(|d| {
                     d.messages.extend(texts);
                     d.messages.sort();
                     d.streaming |= open;
+                    d.shown |= whole;
                     d.working = d.working.take().or(working);
                 })
                 .await;

@@ -168,6 +168,8 @@ impl Bot {
 
     /// SIGTERM.
     pub async fn terminate(&mut self) -> ExitStatus {
+        // What comes while it ends is for the next one.
+        self.slack.allow("was answered with HTTP 503");
         self.signal(rustix::process::Signal::TERM);
         self.exit().await
     }

@@ -184,6 +184,9 @@ impl State {
                 message.text = content.text;
             }
             message.markdown = content.markdown;
+            if !content.metadata.is_null() {
+                message.metadata = content.metadata;
+            }
             message.edited = Some(edited);
             message.edits += 1;
             message.last_change = Some(std::time::Instant::now());

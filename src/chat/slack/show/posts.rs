@@ -80,7 +80,8 @@ impl Posts {
                     continue;
                 }
                 // What was taken over and is not complete yet is left as it is until there is more to say.
-                if !self.put(text, at, shown).await? {
+                let ends = at == last && text.done && self.messages.len() <= parts.len();
+                if !self.put(text, at, shown, ends).await? {
                     break;
                 }
             }
@@ -102,7 +103,7 @@ impl Posts {
     }
 
     /// Writes a piece. `false`: the text is another by now.
-    async fn put(&mut self, text: &mut Text<'_>, at: usize, shown: Shown) -> Result<bool, Lost> {
+    async fn put(&mut self, text: &mut Text<'_>, at: usize, shown: Shown, ends: bool) -> Result<bool, Lost> {
         let show = text.show;
         let rank = if text.done { Rank::Final } else { Rank::Update };
         let (api, method) = match self.messages.get(at) {
@@ -129,13 +130,11 @@ impl Posts {
         let nonce = format!("{}-{}", show.turn, self.first + at);
         match self.messages.get(at) {
             Some((ts, _)) => body["ts"] = json!(ts),
-            None => {
-                body["thread_ts"] = json!(show.thread);
-                let mut mark = show.mark("text");
-                mark["event_payload"]["nonce"] = json!(nonce);
-                body["metadata"] = mark;
-            }
+            None => body["thread_ts"] = json!(show.thread),
         }
+        let mut mark = show.mark_text(ends);
+        mark["event_payload"]["nonce"] = json!(nonce);
+        body["metadata"] = mark;
         let mut permit = Some(permit);
         for tries in 0..TRIES {
             let permit = match permit.take() {

@@ -90,9 +90,9 @@ impl Stream {
         loop {
             text.refresh()?;
             let whole = format!("{}{}", text.opening, text.rest());
-            if whole.len() > FULL.min(MOST)
-                && self.sent.max(FULL) < whole.len()
-                && let Some(cut) = cut(&whole, self.sent.max(FULL))
+            let full = self.sent.max(FULL);
+            if full < whole.len()
+                && let Some(cut) = cut(&whole, full)
             {
                 return self.end(text, &whole, cut, false).await;
             }
@@ -142,7 +142,7 @@ impl Stream {
             }
             words.push_str(&fence.marks());
         }
-        let mut body = json!({ "channel": show.channel, "ts": self.ts, "metadata": show.mark("text") });
+        let mut body = json!({ "channel": show.channel, "ts": self.ts, "metadata": show.mark_text(last) });
         if !words.is_empty() {
             body["markdown_text"] = json!(words);
         }
@@ -180,7 +180,9 @@ impl Stream {
                 return Err(Lost::Later);
             }
         }
-        show.kept.change(|d| d.streaming = false).await;
+        if !last {
+            show.kept.change(|d| d.streaming = false).await;
+        }
         text.base += cut - text.opening.len();
         text.opening = fence.map(|f| f.opening()).unwrap_or_default();
         Ok(last.then_some(Broken::Done))
