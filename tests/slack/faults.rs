@@ -31,7 +31,7 @@ async fn survives(keys: &str, method: &str) {
             let answer = room.ask("say 70 words").await;
             answer.says(70);
             room.slack.change(|s| s.troubles.clear());
-            println!("{method} {trouble:?} {before}: {} messages, streamed {}", answer.messages.len(), answer.streamed);
+            eprintln!("{method} {trouble:?} {before}: {} messages, streamed {}", answer.messages.len(), answer.streamed);
         }
     }
     room.done().await;

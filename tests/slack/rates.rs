@@ -31,7 +31,7 @@ async fn at_once(threads: usize, channels: usize, keys: &str) -> Duration {
         let calls = &s.calls[before..];
         (calls.len(), calls.iter().filter(|c| c.error.as_deref() == Some("ratelimited")).count())
     });
-    println!("{threads} threads, {channels} channels: complete after {took:?}, {limited} of {calls} calls limited");
+    eprintln!("{threads} threads, {channels} channels: complete after {took:?}, {limited} of {calls} calls limited");
     assert!(limited <= 1 + calls / 100, "{limited} of {calls}");
     room.slack.settled().await;
     room.bot.done().await;
@@ -55,6 +55,18 @@ async fn sixty_answers_are_whole_when_the_rates_allow() {
     // A message a second in each channel besides the streams.
     let late = at_once(60, 4, "").await;
     assert!(late < Duration::from_secs(18), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_hundred_answers_stream_at_once_where_slack_has_no_rates() {
+    let room = Room::open(Rules::default(), "", Duration::from_millis(5)).await;
+    let asked = Instant::now();
+    let roots: Vec<String> = (0..100).map(|_| room.mention("say 30 words")).collect();
+    for root in &roots {
+        room.answered(root, root).await.says(30);
+    }
+    assert!(asked.elapsed() < Duration::from_secs(25), "nobody waits for a rate that there is not: {:?}", asked.elapsed());
+    room.done().await;
 }
 
 /// By hand: `cargo test --release --test main -- --ignored slack::rates --nocapture`.
@@ -89,7 +101,7 @@ async fn first_words_are_there_at_once() {
             took.push(wall.saturating_sub(said) / 1_000);
         }
         took.sort_unstable();
-        println!("round {round}: p50 {} us, p95 {} us, p99 {} us, last {} us", took[50], took[95], took[98], took[99]);
+        eprintln!("round {round}: p50 {} us, p95 {} us, p99 {} us, last {} us", took[50], took[95], took[98], took[99]);
     }
     room.done().await;
 }

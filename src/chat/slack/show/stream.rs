@@ -90,10 +90,10 @@ impl Stream {
         loop {
             text.refresh()?;
             let whole = format!("{}{}", text.opening, text.rest());
-            if whole.len() > FULL.min(MOST) && self.sent.max(FULL) < whole.len() {
-                if let Some(cut) = cut(&whole, self.sent.max(FULL)) {
-                    return self.end(text, &whole, cut, false).await;
-                }
+            if self.sent.max(FULL) < whole.len()
+                && let Some(cut) = cut(&whole, self.sent.max(FULL))
+            {
+                return self.end(text, &whole, cut, false).await;
             }
             if text.done {
                 let length = whole.len();
