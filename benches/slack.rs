@@ -1,7 +1,7 @@
 //! Commands from Slack, by socket: how soon they are acknowledged, what they cost, how small the idle program is. Beside it, if
 //! `GAGGLE_BENCH_OTHER` is a command line, another bot at the same workspace: it finds `SLACK_API_URL`, `SLACK_BOT_TOKEN` and
 //! `SLACK_APP_TOKEN`, and answers `/gaggle`. `GAGGLE_TEST_EXE` is the program to measure, if not this build's own.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
 #[path = "../tests/support/mod.rs"]
 #[allow(dead_code, unused_imports)]

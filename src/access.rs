@@ -175,7 +175,7 @@ pub async fn authorize_message(store: &Store, caller: &Caller) -> Result<(Sessio
 
 /// A project by `name` or `owner/name`, among those that the caller may see.
 pub async fn find_project(store: &Store, caller: &Caller, name: &str) -> Result<Project> {
-    let (owner, name) = match name.split_once('/') {
+    let (owner, name) = match name.rsplit_once('/') {
         Some((owner, name)) => (Some(owner.trim_start_matches('@')), name),
         None => (None, name),
     };

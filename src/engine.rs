@@ -137,7 +137,7 @@ impl Engine {
             }
             Input::Text(text) => match gaggle_commands::parse_text(&text) {
                 Err(usage) if !usage.missing.is_empty() && self.asks_for_arguments(&origin) => {
-                    return self.ask_arguments(origin, &text, usage).await;
+                    return self.ask_arguments(origin, source, &text, usage).await;
                 }
                 other => other,
             },

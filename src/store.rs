@@ -52,8 +52,9 @@ impl Store {
     pub fn open(dir: &Path, secret_key: Option<&secrecy::SecretString>) -> Result<Self, OpenError> {
         let db = Arc::new(open::database(dir)?);
         let cipher = Arc::new(Cipher::load(dir, secret_key)?);
+        let known = known(&db).map_err(|e| OpenError::new(dir, e.to_string(), "bring back a backup"))?;
         let writer = Writer::start(db.clone()).map_err(|e| OpenError::new(dir, e.to_string(), "look at the system's log"))?;
-        Ok(Self(Arc::new(Inner { db, writer, cipher, dir: dir.to_owned(), known: people::Known::default() })))
+        Ok(Self(Arc::new(Inner { db, writer, cipher, dir: dir.to_owned(), known })))
     }
 
     pub fn cipher(&self) -> &Cipher {
@@ -89,6 +90,12 @@ impl Store {
         self.0.writer.run(job).await
     }
 
+    /// Runs `job` soon: with the next transaction, or in one of its own. A crash may lose it; what is written after it never is
+    /// there without it.
+    async fn write_lazily(&self, job: impl FnOnce(&redb::WriteTransaction) -> Result<()> + Send + 'static) -> Result<()> {
+        self.0.writer.run_lazily(job).await
+    }
+
     /// A value that only the store itself uses.
     pub async fn note(&self, key: &'static str) -> Result<Option<String>> {
         self.read(move |tx| tx.fetch(&table::NOTES, &key.to_owned())).await
@@ -97,6 +104,11 @@ impl Store {
     pub async fn set_note(&self, key: &'static str, value: String) -> Result<()> {
         self.write(move |tx| table::put(tx, &table::NOTES, &key.to_owned(), &value)).await
     }
+}
+
+fn known(db: &Database) -> Result<people::Known> {
+    use redb::ReadableDatabase as _;
+    people::Known::load(&db.begin_read().map_err(broken)?)
 }
 
 fn broken(error: impl Into<redb::Error>) -> Error {

@@ -57,7 +57,7 @@ impl Desk for SlackDesk {
         found.into_iter().map(|(key, kept)| (key[PREFIX.len()..].to_owned(), kept.at, kept.note)).collect()
     }
 
-    fn receive_quick(&self, key: &str, note: String) -> bool {
+    fn receive_quick(&self, key: &str, note: &str) -> bool {
         self.journal.receive(key, note)
     }
 

@@ -30,7 +30,7 @@ pub mod split;
 pub mod text;
 mod workspace;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -112,8 +112,8 @@ struct Inner {
     lanes: Lanes,
     /// The configured user groups that each user is in.
     groups: Mutex<HashMap<String, Vec<String>>>,
-    /// Who has looked at the App Home.
-    homes: Mutex<HashSet<String>>,
+    /// Who has looked at the App Home, and what to say there next.
+    homes: Mutex<HashMap<String, Option<String>>>,
     channels: Mutex<BTreeSet<String>>,
     showing: AtomicUsize,
     shows: TaskTracker,
@@ -195,11 +195,14 @@ impl Slack {
         for workspace in self.workspaces() {
             self.load_groups(workspace).await;
         }
+        let left = self.left_over().await;
         let (queue, deliveries) = mpsc::channel(DELIVERIES);
+        let desk = self.desk();
+        let keep: delivery::Keep = Arc::new(move |key, note| desk.receive_quick(key, note));
         let running = match &self.0.options.way {
-            Way::Http { signing_secret } => Running { routes: Some(http::routes(signing_secret, queue)), sockets: None },
+            Way::Http { signing_secret } => Running { routes: Some(http::routes(signing_secret, queue, keep)), sockets: None },
             Way::Socket { app_token } => {
-                let sockets = socket::start(self.0.api.with_token(app_token), queue, stop.clone()).await;
+                let sockets = socket::start(self.0.api.with_token(app_token), queue, keep, stop.clone()).await;
                 let sockets = sockets.map_err(|fault| {
                     let code = fault.code().unwrap_or("unreachable");
                     anyhow::anyhow!(
@@ -222,7 +225,7 @@ impl Slack {
         let slack = self.clone();
         tokio::spawn(async move {
             slack.show_unshown().await;
-            slack.take_up().await;
+            slack.take_up(left).await;
             tokio::select! {
                 () = catchup::run(slack) => {}
                 () = stop.cancelled() => {}

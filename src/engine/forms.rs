@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
-use gaggle_commands::{Command, OptionValue};
+use gaggle_commands::{Candidates, Command, OptionValue};
 use secrecy::ExposeSecret as _;
 use tokio::sync::oneshot;
 
 use super::{Engine, FORM_LIFE, Ticket};
-use crate::access::{self, Authorized};
+use crate::access::{self, Authorized, Caller};
 use crate::error::{Result, refused};
 use crate::handlers;
 use crate::model::{Field, Form, FormId, Notice, Origin, PersonId, Reply, Values};
@@ -35,6 +35,8 @@ struct Pending {
     wanted: Wanted,
     person: PersonId,
     origin: Origin,
+    /// The surface's key of the input that asked for it.
+    source: Option<String>,
     /// Ends the input that asked for the form.
     ended: oneshot::Sender<bool>,
 }
@@ -59,8 +61,8 @@ impl Forms {
 
 impl Engine {
     pub(super) async fn ask_form(&self, call: Authorized, form: Form) -> Result<Ticket> {
-        let (person, origin) = (call.caller.person, call.caller.origin);
-        self.open_form(origin, person, form, Wanted::Values(Box::new(call.command))).await
+        let (asker, source) = (call.caller, call.source);
+        self.open_form(asker, source, form, Wanted::Values(Box::new(call.command))).await
     }
 
     pub(super) fn asks_for_arguments(&self, origin: &Origin) -> bool {
@@ -68,7 +70,13 @@ impl Engine {
     }
 
     /// Asks for what a command lacks.
-    pub(super) async fn ask_arguments(&self, origin: Origin, typed: &str, usage: gaggle_commands::Usage) -> Result<Ticket> {
+    pub(super) async fn ask_arguments(
+        &self,
+        origin: Origin,
+        source: Option<String>,
+        typed: &str,
+        usage: gaggle_commands::Usage,
+    ) -> Result<Ticket> {
         let caller = self.caller(&origin).await?;
         let Some((path, blanks)) = gaggle_commands::blanks(typed) else {
             return refused(usage.to_string());
@@ -82,12 +90,21 @@ impl Engine {
                 true => handlers::candidates(self.work().store(), &caller, &blank.candidates).await?,
                 false => blank.choices,
             };
+            let mut value = blank.value;
+            // A project that was named already: there it is, under the name that the menu has for it, or it is said that it is not.
+            if let (Candidates::Projects, Some(named)) = (&blank.candidates, &value)
+                && !options.contains(named)
+            {
+                let project = access::find_project(self.work().store(), &caller, named).await?;
+                let whole = format!("{}/{}", project.owner.short(), project.name);
+                value = options.iter().find(|o| **o == whole).or(options.iter().find(|o| **o == project.name)).cloned();
+            }
             // What is not among the choices has to be typed.
             let options = if options.len() > CHOICES { Vec::new() } else { options };
             fields.push(Field {
                 required: blank.required,
                 hint: Some(blank.about).filter(|about| !about.is_empty()),
-                value: blank.value.filter(|value| options.is_empty() || options.contains(value)),
+                value: value.filter(|value| options.is_empty() || options.contains(value)),
                 options,
                 long: blank.long,
                 switch: blank.switch,
@@ -95,10 +112,11 @@ impl Engine {
             });
         }
         let form = Form { id: FormId(String::new()), title: format!("/{path}"), confirm: false, fields };
-        self.open_form(origin, caller.person, form, Wanted::Arguments(path)).await
+        self.open_form(caller, source, form, Wanted::Arguments(path)).await
     }
 
-    async fn open_form(&self, origin: Origin, person: PersonId, mut form: Form, wanted: Wanted) -> Result<Ticket> {
+    async fn open_form(&self, asker: Caller, source: Option<String>, mut form: Form, wanted: Wanted) -> Result<Ticket> {
+        let Caller { person, origin, .. } = asker;
         let Some(chat) = self.work().chat(&origin).cloned() else { return Ok(Ticket::done(false)) };
         if !chat.has_forms() || !chat.attended() {
             return refused(match form.confirm {
@@ -107,7 +125,7 @@ impl Engine {
             });
         }
         let (ended, end) = oneshot::channel();
-        let pending = Pending { form: form.clone(), wanted, person, origin: origin.clone(), ended };
+        let pending = Pending { form: form.clone(), wanted, person, origin: origin.clone(), source, ended };
         let id = self.0.forms.with(|open| {
             if open.pending.len() >= OPEN {
                 return None;
@@ -173,9 +191,9 @@ impl Engine {
             return refused(format!("The form `{id}` is not open any longer. Send its command again."));
         };
         let result = match pending.wanted {
-            Wanted::Values(command) => self.command(pending.origin.clone(), None, *command, Some(values)).await,
+            Wanted::Values(command) => self.command(pending.origin.clone(), pending.source, *command, Some(values)).await,
             Wanted::Arguments(path) => match gaggle_commands::parse_options(&path, &options(&values)) {
-                Ok(command) => self.command(pending.origin.clone(), None, command, None).await,
+                Ok(command) => self.command(pending.origin.clone(), pending.source, command, None).await,
                 Err(usage) => refused(usage.to_string()),
             },
         };

@@ -14,8 +14,9 @@ pub fn name_for(caller: &Caller, project: &Project) -> String {
     }
 }
 
+/// Others may press them too, and may have a project of the same name: so each names the owner.
 pub fn project_actions(caller: &Caller, project: &Project) -> Vec<Action> {
-    let name = name_for(caller, project);
+    let name = format!("{}/{}", project.owner.short(), project.name);
     let role = caller.role_on(project);
     let mut actions = Vec::new();
     if role >= Some(Role::Member) {

@@ -129,6 +129,9 @@ pub fn transcript(session: &Session, project: &Project, turns: &[Turn]) -> Strin
         for line in turn.message.text.lines() {
             text.push_str(&format!("> {line}\n"));
         }
+        for attached in &turn.message.attachments {
+            text.push_str(&format!(">\n> (with the file {})\n", attached.name));
+        }
         text.push('\n');
         let mut shown = 0;
         for line in &turn.tools {

@@ -23,7 +23,7 @@ pub struct AuditEntry {
 
 impl Store {
     pub async fn audit(&self, entry: AuditEntry) -> Result<()> {
-        self.write(move |tx| {
+        self.write_lazily(move |tx| {
             let number = table::next(tx, "audit")?;
             table::put(tx, &AUDIT, &number, &entry)?;
             if let Some(old) = number.checked_sub(KEPT) {

@@ -1,5 +1,6 @@
-//! What was acknowledged before it was worth a commit: appended to a file of its own, so that a killed program knows of it at its next
-//! start. Written without waiting for the disk: it outlives the program, not the machine.
+//! What is acknowledged before it is worth a commit: appended to a file of its own, so that a killed program knows of it at its next
+//! start. It outlives the program, not the machine: nothing waits for the disk, an append only goes to the system's memory, which
+//! takes it in microseconds, and so it is made where it is called.
 //!
 //! Invariants: a line is written whole or is not believed; texts are sealed, for people may type what they should not.
 
@@ -9,15 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::mpsc;
 
 use super::{Cipher, Store};
 use crate::model::Timestamp;
 
 const FILE: &str = "inbox.log";
-/// Entries that may wait for the writer; further ones are kept in memory alone.
-const WAITING: usize = 4_096;
-/// What came so long ago does not come again.
+/// What came so long ago, in seconds, does not come again.
 const MEMORY: i64 = 3_600;
 const KEYS: usize = 100_000;
 /// Entries that are not done, at most; the oldest is given up.
@@ -39,13 +37,20 @@ struct State {
     seen: HashMap<String, i64>,
     order: VecDeque<(i64, String)>,
     pending: Vec<(i64, String, String)>,
+    file: Option<std::fs::File>,
+    length: u64,
+    /// Lines that were written while the file is being written anew.
+    meanwhile: Option<String>,
 }
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Journal {
-    state: Arc<Mutex<State>>,
-    lines: mpsc::Sender<Line>,
+pub struct Journal(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    cipher: Arc<Cipher>,
+    state: Mutex<State>,
 }
 
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -64,6 +69,16 @@ impl State {
         self.seen.insert(key.to_owned(), at);
         self.order.push_back((at, key.to_owned()));
         true
+    }
+
+    fn append(&mut self, text: &str) {
+        self.length += text.len() as u64;
+        if let Some(meanwhile) = &mut self.meanwhile {
+            meanwhile.push_str(text);
+        }
+        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write_all(text.as_bytes())) {
+            tracing::error!(%error, "the journal of what came cannot be written");
+        }
     }
 }
 
@@ -86,31 +101,23 @@ impl Journal {
                     None => state.pending.retain(|(_, key, _)| *key != line.key),
                     Some(note) => {
                         state.see(line.at, &line.key);
-                        if let Some(note) = cipher.open(&line.key, &note).filter(|note| !note.expose_secret().is_empty()) {
+                        if let Some(note) = (!note.is_empty()).then(|| cipher.open(&line.key, &note)).flatten() {
                             state.pending.push((line.at, line.key, note.expose_secret().to_owned()));
                         }
                     }
                 }
             }
         }
-        let state = Arc::new(Mutex::new(state));
-        let mut writer = Writer { path, cipher, state: state.clone(), file: None, length: LONG };
-        writer.rewrite()?;
-        let (lines, mut waiting) = mpsc::channel(WAITING);
-        std::thread::Builder::new().name("journal".into()).stack_size(256 * 1024).spawn(move || {
-            while let Some(line) = waiting.blocking_recv() {
-                if let Err(error) = writer.write(line) {
-                    tracing::error!(%error, "the journal of what came cannot be written");
-                }
-            }
-        })?;
-        Ok(Self { state, lines })
+        let journal = Self(Arc::new(Inner { path, cipher, state: Mutex::new(state) }));
+        journal.rewrite()?;
+        Ok(journal)
     }
 
-    /// Keeps what came. `false`: it came before. Never waits.
-    pub fn receive(&self, key: &str, note: String) -> bool {
+    /// Keeps what came. `false`: it came before.
+    pub fn receive(&self, key: &str, note: &str) -> bool {
         let at = Timestamp::now().as_second();
-        let mut state = locked(&self.state);
+        let sealed = self.seal(key, note);
+        let mut state = locked(&self.0.state);
         if !state.see(at, key) {
             return false;
         }
@@ -118,84 +125,82 @@ impl Journal {
             if state.pending.len() >= PENDING {
                 state.pending.remove(0);
             }
-            state.pending.push((at, key.to_owned(), note.clone()));
+            state.pending.push((at, key.to_owned(), note.to_owned()));
         }
-        drop(state);
-        let _ = self.lines.try_send(Line { at, key: key.to_owned(), note: Some(note) });
+        state.append(&line(at, key, Some(sealed)));
+        if state.length >= LONG && state.meanwhile.is_none() {
+            state.meanwhile = Some(String::new());
+            drop(state);
+            let journal = self.clone();
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = journal.rewrite() {
+                    tracing::error!(%error, "the journal of what came cannot be written anew");
+                }
+            });
+        }
         true
     }
 
     pub fn done(&self, key: &str) {
-        let mut state = locked(&self.state);
+        let mut state = locked(&self.0.state);
         let Some(at) = state.pending.iter().position(|(_, k, _)| k == key) else { return };
         state.pending.remove(at);
-        drop(state);
-        let _ = self.lines.try_send(Line { at: Timestamp::now().as_second(), key: key.to_owned(), note: None });
+        state.append(&line(Timestamp::now().as_second(), key, None));
     }
 
     /// What is not done, in the order in which it came.
     pub fn pending(&self) -> Vec<(i64, String, String)> {
-        locked(&self.state).pending.clone()
-    }
-}
-
-struct Writer {
-    path: PathBuf,
-    cipher: Arc<Cipher>,
-    state: Arc<Mutex<State>>,
-    file: Option<std::fs::File>,
-    length: u64,
-}
-
-impl Writer {
-    fn write(&mut self, mut line: Line) -> std::io::Result<()> {
-        if self.length >= LONG {
-            return self.rewrite();
-        }
-        line.note = match line.note {
-            Some(note) => Some(self.seal(&line.key, note)?),
-            None => None,
-        };
-        let text = text(&line)?;
-        self.length += text.len() as u64;
-        match &mut self.file {
-            Some(file) => file.write_all(text.as_bytes()),
-            None => self.rewrite(),
-        }
+        locked(&self.0.state).pending.clone()
     }
 
-    fn seal(&self, key: &str, note: String) -> std::io::Result<String> {
-        self.cipher.seal(key, &SecretString::from(note)).map_err(std::io::Error::other)
+    fn seal(&self, key: &str, note: &str) -> String {
+        match note.is_empty() {
+            true => String::new(),
+            false => self.0.cipher.seal(key, &SecretString::from(note)).unwrap_or_default(),
+        }
     }
 
     /// Writes what still counts to a new file, and puts that in the old one's place.
-    fn rewrite(&mut self) -> std::io::Result<()> {
+    fn rewrite(&self) -> std::io::Result<()> {
         let (seen, pending) = {
-            let state = locked(&self.state);
+            let mut state = locked(&self.0.state);
+            state.meanwhile = Some(String::new());
             (state.order.clone(), state.pending.clone())
         };
-        let new = self.path.with_extension("new");
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&new)?;
+        let notes: HashMap<&str, &str> = pending.iter().map(|(_, key, note)| (key.as_str(), note.as_str())).collect();
         let mut all = String::new();
-        for (at, key) in seen {
-            let note = pending.iter().find(|(_, k, _)| *k == key).map(|(.., note)| note.clone()).unwrap_or_default();
-            let note = self.seal(&key, note)?;
-            all.push_str(&text(&Line { at, key, note: Some(note) })?);
+        for (at, key) in &seen {
+            let note = self.seal(key, notes.get(key.as_str()).copied().unwrap_or_default());
+            all.push_str(&line(*at, key, Some(note)));
         }
-        file.write_all(all.as_bytes())?;
-        std::fs::rename(&new, &self.path)?;
-        self.length = all.len() as u64;
-        self.file = Some(file);
+        let new = self.0.path.with_extension("new");
+        let written = write_new(&new, &all);
+        let mut state = locked(&self.0.state);
+        let meanwhile = state.meanwhile.take().unwrap_or_default();
+        // Until it is tried again after as much has come once more.
+        state.length = 0;
+        let mut file = written?;
+        file.write_all(meanwhile.as_bytes())?;
+        std::fs::rename(&new, &self.0.path)?;
+        state.length = (all.len() + meanwhile.len()) as u64;
+        state.file = Some(file);
         Ok(())
     }
 }
 
-fn text(line: &Line) -> std::io::Result<String> {
-    Ok(serde_json::to_string(line).map_err(std::io::Error::other)? + "\n")
+fn write_new(path: &Path, text: &str) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+fn line(at: i64, key: &str, note: Option<String>) -> String {
+    let line = Line { at, key: key.to_owned(), note };
+    serde_json::to_string(&line).map(|text| text + "\n").unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -206,37 +211,21 @@ mod tests {
         journal.pending().into_iter().map(|(_, key, note)| format!("{key}={note}")).collect()
     }
 
-    /// Waits until the writer has written what it was given.
-    fn written(dir: &Path, lines: usize) {
-        for _ in 0..10_000 {
-            if std::fs::read_to_string(dir.join(FILE)).is_ok_and(|text| text.lines().count() >= lines) {
-                return;
-            }
-            std::thread::yield_now();
-        }
-    }
-
     #[test]
     fn what_is_not_done_is_there_after_a_kill() {
         let dir = tempfile::tempdir().unwrap();
         let cipher = || Arc::new(Cipher::load(dir.path(), None).unwrap());
         let journal = Journal::read(dir.path(), cipher()).unwrap();
-        assert!(
-            journal.receive("a", "one".into()) && journal.receive("b", "hunter2".into()) && journal.receive("c", String::new())
-        );
-        assert!(!journal.receive("a", "again".into()));
+        assert!(journal.receive("a", "one") && journal.receive("b", "hunter2") && journal.receive("c", ""));
+        assert!(!journal.receive("a", "again"));
         journal.done("a");
-        written(dir.path(), 4);
         let text = std::fs::read_to_string(dir.path().join(FILE)).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
         // Half a line, as a kill leaves it.
         std::fs::write(dir.path().join(FILE), format!("{text}{{\"at\":1,\"ke")).unwrap();
         let journal = Journal::read(dir.path(), cipher()).unwrap();
         assert_eq!(keys(&journal), ["b=hunter2"]);
-        assert!(
-            !journal.receive("a", String::new()) && !journal.receive("c", String::new()),
-            "what was done does not come again"
-        );
+        assert!(!journal.receive("a", "") && !journal.receive("c", ""), "what was done does not come again");
         journal.done("b");
         assert!(keys(&journal).is_empty());
     }

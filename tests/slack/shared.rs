@@ -93,8 +93,8 @@ impl Player for Team {
     }
 
     fn everything(&self) -> String {
+        let people = ["ann", "bob"].map(|who| self.slack.user(who).id);
         self.slack.look(|s| {
-            let people = ["ann", "bob"].map(|who| self.slack.user(who).id);
             let views: Vec<Value> = s.views.keys().map(|id| s.view(id)["blocks"].clone()).collect();
             let seen: Vec<String> = people.iter().flat_map(|who| all(s, &self.channel, who)).map(|m| format!("{m:?}")).collect();
             format!("{seen:?}{views:?}")

@@ -1,13 +1,13 @@
 //! What came from people and is not answered yet: by which ways an answer to it can go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::payload::Quiet;
-use crate::model::{FormId, Progress};
+use crate::model::{FormId, Progress, clip};
 
 /// Slack takes a modal for so long; less what the way there takes.
 const TRIGGER: Duration = Duration::from_millis(2_700);
@@ -26,8 +26,10 @@ pub enum From {
         quiet: bool,
     },
     Message,
-    /// The App Home, whose view is the answer.
+    /// A button of the App Home, or a modal.
     Home,
+    /// The App Home is drawn: its view is the answer.
+    Tab,
 }
 
 #[derive(Debug, Clone)]
@@ -43,11 +45,15 @@ pub struct Ask {
     pub user: String,
     pub channel: String,
     pub thread: Option<String>,
+    /// The thread is only begun by the answer: till then Slack shows nothing in it that is for one person.
+    pub begins: bool,
     /// The command.
     typed: Quiet,
     trigger: Option<(String, Instant)>,
     pub hook: Option<Hook>,
     pub steps: Vec<Progress>,
+    /// The last lines of what a step tells line by line.
+    pub lines: Lines,
     /// Where the steps stand.
     pub progress: Option<Shown>,
     pub answered: bool,
@@ -56,8 +62,8 @@ pub struct Ask {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
-    /// A message, which can be edited for ever.
-    Message(String),
+    /// A message in a channel, which can be edited for ever.
+    Message { channel: String, ts: String },
     /// What the hook wrote.
     Hook,
 }
@@ -72,7 +78,9 @@ impl Ask {
             typed: Quiet::default(),
             trigger: None,
             hook: None,
+            begins: false,
             steps: Vec::new(),
+            lines: Lines::default(),
             progress: None,
             answered: false,
             born: Instant::now(),
@@ -94,8 +102,21 @@ impl Ask {
 
     /// Whether only the asker may see what comes of it.
     pub fn is_private(&self) -> bool {
-        let command = gaggle_commands::parse_text(&self.typed.0);
-        command.is_ok_and(|command| command.entry().visibility == gaggle_commands::Visibility::Private)
+        let visibility = match gaggle_commands::parse_text(&self.typed.0) {
+            Ok(command) => Some(command.entry().visibility),
+            // What it lacked was filled in since.
+            Err(usage) => usage.path.as_deref().and_then(gaggle_commands::entry).map(|entry| entry.visibility),
+        };
+        visibility != Some(gaggle_commands::Visibility::Public)
+    }
+
+    /// Whether what becomes of it is told by the turn that it opens.
+    pub fn opens_turn(&self) -> bool {
+        const PATHS: [&str; 2] = ["ask", "session retry"];
+        match gaggle_commands::parse_text(&self.typed.0) {
+            Ok(command) => PATHS.contains(&command.path()),
+            Err(usage) => usage.path.as_deref().is_some_and(|path| PATHS.contains(&path)),
+        }
     }
 
     /// The trigger, once, if a modal can still be opened with it.
@@ -111,6 +132,39 @@ impl Ask {
         }
         hook.uses += 1;
         Some(hook.url.clone())
+    }
+}
+
+/// Lines of a log or of a program's output, as many of the last as a message holds.
+#[derive(Debug, Default)]
+pub struct Lines {
+    last: VecDeque<Quiet>,
+    bytes: usize,
+    /// All of them.
+    pub count: usize,
+}
+
+impl Lines {
+    const LONGEST: usize = 500;
+    /// Escaping can make five of one.
+    const BYTES: usize = 2_000;
+
+    pub fn push(&mut self, text: &str) {
+        for line in text.lines() {
+            let line = clip(line, Self::LONGEST).replace("```", "` ` `");
+            self.bytes += line.len() + 1;
+            self.last.push_back(Quiet(line));
+            self.count += 1;
+            while self.bytes > Self::BYTES && self.last.len() > 1 {
+                self.bytes -= self.last.pop_front().map_or(0, |line| line.0.len() + 1);
+            }
+        }
+    }
+
+    /// As code, in Markdown. `None`: there are none.
+    pub fn shown(&self) -> Option<String> {
+        let lines: Vec<&str> = self.last.iter().map(|line| line.0.as_str()).collect();
+        (!lines.is_empty()).then(|| format!("```\n{}\n```", lines.join("\n")))
     }
 }
 
@@ -157,6 +211,24 @@ impl Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_lines_are_kept() {
+        let mut lines = Lines::default();
+        assert_eq!(lines.shown(), None);
+        for n in 0..1_000 {
+            lines.push(&format!("line {n} ```"));
+        }
+        let shown = lines.shown().unwrap();
+        assert!(shown.len() < 2_100 && shown.ends_with("line 999 ` ` `\n```") && lines.count == 1_000, "{shown}");
+    }
+
+    #[test]
+    fn what_a_command_lacked_does_not_make_it_public() {
+        let private = |typed: &str| Ask::new(From::Command, "U1", "C1", None).of(typed).is_private();
+        assert!(private("/project logs") && private("/project logs demo") && private("nonsense") && private("/gaggle status"));
+        assert!(!private("/project create") && !private("/project activate demo"));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_slack_gave_is_used_as_often_and_as_long_as_it_holds() {

@@ -13,7 +13,7 @@ mod turn;
 use serde_json::Value;
 
 pub use approval::approval;
-pub use names::named;
+pub use names::{ids, named};
 pub use turn::{progress, stop_button, tool_line, turn_footer, working};
 
 use super::markdown::{mrkdwn, plain};

@@ -3,6 +3,7 @@
 //! Invariant: what is dropped without an acknowledgement was not acknowledged, so Slack sends it again.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +23,9 @@ pub struct Delivery {
     pub received: Instant,
 }
 
+/// Keeps something under a key, in microseconds. `false`: there was something under it before.
+pub type Keep = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery").field("payload", &self.payload).field("retry", &self.retry).finish_non_exhaustive()
@@ -37,6 +41,15 @@ impl Delivery {
             _ => format!("{}{json}", letter(door)),
         };
         Self { keys: payload.keys(), payload, retry, ack, kept, received }
+    }
+
+    /// Keeps what is acknowledged at once, so that it is not lost with the program. `false`: it came before.
+    pub(super) fn keep(&self, keep: &Keep) -> bool {
+        let is_new = self.keys.first().is_none_or(|key| keep(key, &self.kept));
+        if !is_new {
+            metrics::counter!("gaggle_slack_repeats_total").increment(1);
+        }
+        is_new
     }
 
     /// The payload of what was kept.

@@ -56,7 +56,7 @@ pub trait Desk: Send + Sync + 'static {
     async fn unhandled(&self) -> Vec<(String, Timestamp, String)>;
 
     /// The same for what is acknowledged before it is kept: it never waits for the disk.
-    fn receive_quick(&self, key: &str, note: String) -> bool;
+    fn receive_quick(&self, key: &str, note: &str) -> bool;
 
     fn done_quick(&self, key: &str);
 

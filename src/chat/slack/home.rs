@@ -3,14 +3,28 @@
 use serde_json::{Value, json};
 
 use super::blocks::parts::{Row, context, plain_text, section};
-use super::blocks::{Names, card_parts};
+use super::blocks::{Names, SECTION, card_parts, named};
+use super::markdown::mrkdwn;
+use super::split::pieces;
 use crate::model::{Action, Card};
 
 const BLOCKS: usize = 100;
 
-pub fn view(cards: &[Card], names: Names<'_>) -> Value {
+/// For whom there is nothing but what is said.
+pub fn closed(said: &str, names: Names<'_>) -> Value {
+    let shown = mrkdwn(&named(said, names));
+    let blocks: Vec<Value> = pieces(&shown, SECTION).iter().take(1).map(|part| section(part)).collect();
+    json!({ "type": "home", "blocks": blocks })
+}
+
+/// `said`: what came of the last thing that was done here.
+pub fn view(cards: &[Card], said: Option<&str>, names: Names<'_>) -> Value {
     let mut row = Row::default();
     let mut blocks = vec![json!({ "type": "header", "text": plain_text("Your projects") })];
+    if let Some(said) = said {
+        let shown = mrkdwn(&named(said, names));
+        blocks.extend(pieces(&shown, SECTION).iter().take(1).map(|part| section(part)));
+    }
     if cards.is_empty() {
         blocks.push(section(
             "You have no project yet. A project is an environment of its own with an AI agent in it: create one, then mention me in a \
@@ -49,14 +63,14 @@ mod tests {
             ],
         };
         let names = |id: &str| (id == "U123ABC").then(|| "ann".to_owned());
-        let one = view(&[card(1)], &names);
+        let one = view(&[card(1)], None, &names);
         limits::view(&one);
         assert_eq!(one["blocks"][3]["text"]["text"], "*shop1*\n*active*, last used by @ann");
-        let none = view(&[], &names);
+        let none = view(&[], None, &names);
         limits::view(&none);
         assert_eq!(none["blocks"][2]["elements"][0]["value"], "/project create");
         let cards: Vec<Card> = (0..60).map(card).collect();
-        let many = view(&cards, &names);
+        let many = view(&cards, None, &names);
         limits::view(&many);
         let last = many["blocks"].as_array().and_then(|b| b.last()).map(|b| b["elements"][0]["text"].clone());
         assert_eq!(last, Some(json!("… and 28 more: `/project list` shows all.")));

@@ -24,7 +24,7 @@ use slack_morphism::signature_verifier::{SlackEventSignatureVerifier, SlackEvent
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::delivery::{Ack, Delivery};
+use super::delivery::{Ack, Delivery, Keep};
 use super::payload::{Door, Payload};
 use seen::Seen;
 
@@ -37,12 +37,13 @@ struct Shared {
     verifier: SlackEventSignatureVerifier,
     seen: Seen,
     queue: mpsc::Sender<Delivery>,
+    keep: Keep,
 }
 
 /// `/slack/commands`, `/slack/events` and `/slack/interactivity`.
-pub fn routes(signing_secret: &SecretString, queue: mpsc::Sender<Delivery>) -> Router {
+pub fn routes(signing_secret: &SecretString, queue: mpsc::Sender<Delivery>, keep: Keep) -> Router {
     let secret = SlackSigningSecret(signing_secret.expose_secret().to_owned());
-    let shared = Arc::new(Shared { verifier: SlackEventSignatureVerifier::new(&secret), seen: Seen::default(), queue });
+    let shared = Arc::new(Shared { verifier: SlackEventSignatureVerifier::new(&secret), seen: Seen::default(), queue, keep });
     Router::new()
         .route("/slack/commands", post(commands))
         .route("/slack/events", post(events))
@@ -184,7 +185,10 @@ impl Shared {
         let permit = self.queue.try_reserve().map_err(|_| Refusal::Full)?;
         unknown(&payload);
         signed.keep();
-        permit.send(Delivery::new(payload, signed.retry.unwrap_or(0), Ack::done(), source, signed.received));
+        let delivery = Delivery::new(payload, signed.retry.unwrap_or(0), Ack::done(), source, signed.received);
+        if delivery.keep(&self.keep) {
+            permit.send(delivery);
+        }
         Ok(StatusCode::OK.into_response())
     }
 

@@ -4,6 +4,7 @@
 //! program or the next; within a thread everything goes in the order in which it came.
 
 use futures_util::FutureExt as _;
+use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,13 @@ use super::messages::Heard;
 use super::payload::{Click, Closed, Command, Event, Happened, Payload, Shortcut, Submit};
 use super::place::Place;
 use super::{Slack, forms, text};
-use crate::model::{FormId, Origin, TurnId};
+use crate::model::{FormId, Origin, Reply, Timestamp, TurnId};
+
+/// Keys and what was kept under them.
+pub struct LeftOver {
+    quick: Vec<(String, String)>,
+    events: Vec<(String, Timestamp, String)>,
+}
 
 /// Takes deliveries until there are no more.
 pub async fn run(slack: Slack, mut deliveries: mpsc::Receiver<Delivery>, stop: CancellationToken) {
@@ -59,22 +66,18 @@ impl Slack {
             other => {
                 ack.ok();
                 let Some(key) = keys.first().cloned() else { return };
-                // A form's own answers hold values, and a closed one has nothing to lose.
-                let note = if matches!(other, Payload::Closed(_)) { String::new() } else { kept };
-                if keys.iter().skip(1).any(|key| !self.desk().receive_quick(key, String::new()))
-                    || !self.desk().receive_quick(&key, note)
-                {
-                    metrics::counter!("gaggle_slack_repeats_total").increment(1);
-                    return;
-                }
                 tokio::spawn(async move { self.act(other, key, received).await });
             }
         }
     }
 
-    /// Hands over what an earlier program kept and did not finish.
-    pub(super) async fn take_up(&self) {
-        for (key, note) in self.desk().unhandled_quick() {
+    /// What an earlier program kept and did not finish. To be asked for before anything comes in, which is kept there too.
+    pub(super) async fn left_over(&self) -> LeftOver {
+        LeftOver { quick: self.desk().unhandled_quick(), events: self.desk().unhandled().await }
+    }
+
+    pub(super) async fn take_up(&self, left: LeftOver) {
+        for (key, note) in left.quick {
             match Delivery::of_kept(&note) {
                 Some(payload @ (Payload::Command(_) | Payload::Click(_) | Payload::Shortcut(_))) => {
                     if self.desk().turn_of(&key).await.is_some() {
@@ -90,7 +93,7 @@ impl Slack {
                 _ => self.desk().done_quick(&key),
             }
         }
-        for (key, _, note) in self.desk().unhandled().await {
+        for (key, _, note) in left.events {
             match Delivery::of_kept(&note) {
                 Some(Payload::Event(event)) => self.happened(*event, key).await,
                 _ => self.desk().handled(&key).await,
@@ -116,7 +119,7 @@ impl Slack {
         let ask = Ask::new(From::Command, &command.user_id, &command.channel_id, None)
             .with(&command.trigger_id, command.response_url.as_ref(), received)
             .of(&typed);
-        let name = workspace.name_known(&command.user_id).unwrap_or_else(|| command.user_name.clone());
+        let name = self.called(&workspace, &command.user_id, &command.user_name);
         let origin = Origin {
             actor: self.actor(&command.user_id, &name, &command.channel_id),
             conversation: place.id(),
@@ -167,7 +170,7 @@ impl Slack {
             true => Place::new(&workspace.team, &format!("home-{}", click.user.id), None),
             false => Place::new(&workspace.team, channel, thread),
         };
-        let name = workspace.name_known(&click.user.id).unwrap_or_else(|| click.user.shown().to_owned());
+        let name = self.called(&workspace, &click.user.id, click.user.shown());
         let origin =
             Origin { actor: self.actor(&click.user.id, &name, channel), conversation: place.id(), input: Some(key.to_owned()) };
         let turn = |id: &str| id.strip_prefix('t').and_then(|n| n.parse().ok()).map(TurnId);
@@ -205,18 +208,23 @@ impl Slack {
         if submit.view.callback_id == forms::ASK {
             ack.ok();
             let key = keys.first().cloned().unwrap_or_default();
-            if self.desk().receive_quick(&key, String::new()) {
+            if self.desk().receive_quick(&key, "") {
                 self.ask_about(&workspace, submit, &key).await;
             }
             return;
         }
         let form = FormId(submit.view.private_metadata.0.clone());
-        let values = forms::values(&submit.view.state);
+        let mut values = forms::values(&submit.view.state);
+        let files = forms::files(&submit.view.state);
+        for (field, _) in &files {
+            // Whatever it holds; till it is read, there is something.
+            values.0.insert(field.clone(), SecretString::from("file"));
+        }
         if let Some((field, sentence)) = self.desk().check_form(&form, &values) {
             return ack.with(super::modal::errors([(field.as_str(), sentence.as_str())]));
         }
         ack.ok();
-        if keys.iter().any(|key| !self.desk().receive_quick(key, String::new())) {
+        if keys.iter().any(|key| !self.desk().receive_quick(key, "")) {
             return;
         }
         let input = keys.first().cloned().unwrap_or_default();
@@ -226,6 +234,18 @@ impl Slack {
             input: Some(input),
         };
         let ask = Ask::new(From::Home, &submit.user.id, "", None);
+        for (field, file) in &files {
+            match self.value_in(&workspace, file).await {
+                Ok(value) => values.0.insert(field.clone(), value),
+                Err(why) => {
+                    let text =
+                        format!("{why} Nothing was done: send the command again, with another file or with the value itself.");
+                    self.asked().put(origin.input.as_deref().unwrap_or_default(), ask);
+                    self.answer(&origin, Reply { private: true, ..Reply::refused(text) }).await;
+                    return self.hand(origin, Handed::Cancel(form), None, Ask::new(From::Home, &submit.user.id, "", None)).await;
+                }
+            };
+        }
         self.hand(origin, Handed::Fill(form, values), None, ask).await;
         self.show_home_if_open(&workspace, &submit.user.id).await;
     }
@@ -259,6 +279,11 @@ impl Slack {
                 Heard::Nothing => return ack.ok(),
                 _ => Some(kept),
             },
+            Happened::Other { kind } => {
+                metrics::counter!("gaggle_slack_unknown_total").increment(1);
+                tracing::debug!(kind, "an event of a kind that is not known was left alone");
+                return ack.ok();
+            }
             _ => None,
         };
         match self.desk().receive(keys.clone(), note).await {

@@ -1,5 +1,6 @@
 //! What people write: which of it is for an agent, what came with it, and what happens to it later.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::api::Fault;
@@ -78,7 +79,8 @@ impl Slack {
         let place = Place::new(&workspace.team, &message.channel, thread);
         let origin = Origin { actor, conversation: place.id(), input: Some(key.to_owned()) };
         // What is answered is answered below it.
-        let ask = Ask::new(From::Message, &user, &message.channel, Some(message.thread())).of(&said.text);
+        let mut ask = Ask::new(From::Message, &user, &message.channel, Some(message.thread())).of(&said.text);
+        ask.begins = message.thread_ts.is_none();
         let input = match heard {
             Heard::Command => Handed::Command(said.text),
             heard => {
@@ -149,7 +151,7 @@ impl Slack {
         (taken, left_out)
     }
 
-    async fn download(&self, workspace: &Workspace, url: &str, most: usize) -> Result<Vec<u8>, Fault> {
+    pub(super) async fn download(&self, workspace: &Workspace, url: &str, most: usize) -> Result<Vec<u8>, Fault> {
         let mut tries = 0;
         loop {
             match workspace.api.download(url, most).await {
@@ -183,7 +185,7 @@ impl Slack {
     }
 
     /// What is no message.
-    pub(super) async fn other(&self, workspace: &Workspace, happened: Happened) {
+    pub(super) async fn other(&self, workspace: &Arc<Workspace>, happened: Happened) {
         match happened {
             Happened::HomeOpened { user, tab, .. } if tab != "messages" => self.show_home(workspace, &user).await,
             Happened::AssistantStarted(thread) => self.greet(workspace, &thread).await,

@@ -15,6 +15,8 @@ use crate::model::{Field, Form, Values};
 pub const CALLBACK: &str = "form";
 /// Of every element in it: the block is called as the field.
 pub const ACTION: &str = "v";
+/// After the name of the field whose value a file may hold.
+pub const FILE: &str = ".file";
 const TITLE: usize = 24;
 const INPUT: usize = 3_000;
 const OPTIONS: usize = 100;
@@ -26,7 +28,10 @@ pub fn view(form: &Form, private_metadata: &str) -> Value {
     if form.confirm || short != title {
         blocks.extend(pieces(&form.title, SECTION).iter().map(|part| section(&mrkdwn(part))));
     }
-    blocks.extend(form.fields.iter().map(input));
+    for field in &form.fields {
+        blocks.push(input(field));
+        blocks.extend(field.secret.then(|| file_input(field)));
+    }
     if blocks.is_empty() {
         blocks.push(section("Nothing has to be filled in."));
     }
@@ -52,13 +57,26 @@ fn input(field: &Field) -> Value {
         "block_id": field.name,
         "label": plain_text(if name.is_empty() { &field.name } else { &name }),
         "element": element,
-        // A box that is not ticked says no.
-        "optional": !field.required || field.switch,
+        // A box that is not ticked says no, and what is secret may come as a file: whether either came is looked at by us.
+        "optional": !field.required || field.switch || field.secret,
     });
     if !hint.is_empty() {
         block["hint"] = plain_text(&label(&plain(&hint.join(" ")), 2_000));
     }
     block
+}
+
+/// For what is longer than an input holds, as a kubeconfig.
+fn file_input(field: &Field) -> Value {
+    let hint = format!("For what is longer than {INPUT} characters. Slack keeps the file until you delete it there.");
+    json!({
+        "type": "input",
+        "block_id": format!("{}{FILE}", field.name),
+        "label": plain_text("Or a file with it"),
+        "element": { "type": "file_input", "action_id": ACTION, "max_files": 1 },
+        "optional": true,
+        "hint": plain_text(&hint),
+    })
 }
 
 /// The element, and what has to be said about it.

@@ -1,8 +1,10 @@
 //! People: their groups, their App Home, their side pane.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::asked::{Ask, From};
@@ -11,11 +13,14 @@ use super::limiter::{Method, Rank};
 use super::payload::AssistantThread;
 use super::place::Place;
 use super::workspace::{Call, Workspace};
-use super::{SURFACE, Slack, locked};
+use super::{SURFACE, Slack, blocks, locked};
 use crate::error::{Result, refused};
-use crate::model::{Actor, Origin, Timestamp, clip};
+use crate::model::{Actor, Origin, Reply, Timestamp, clip};
 
 const PROMPTS: &str = "assistant.threads.setSuggestedPrompts";
+/// Names that one reply asks for, and for how long.
+const NAMES: usize = 20;
+const ASKING: Duration = Duration::from_secs(2);
 const TITLE: &str = "assistant.threads.setTitle";
 
 impl Slack {
@@ -23,6 +28,30 @@ impl Slack {
     pub(super) fn names(&self, workspace: &Arc<Workspace>) -> impl Fn(&str) -> Option<String> + use<> {
         let workspace = workspace.clone();
         move |id: &str| workspace.name_known(id)
+    }
+
+    /// Asks for the names of those whom a reply speaks of by their ids, as far as that is quick.
+    pub(super) async fn learn_names(&self, workspace: &Workspace, reply: &Reply) {
+        let texts = std::iter::once(&reply.text).chain(reply.cards.iter().map(|card| &card.text));
+        let unknown: BTreeSet<String> =
+            texts.flat_map(|text| blocks::ids(text)).filter(|id| workspace.name_known(id).is_none()).take(NAMES).collect();
+        let asking = async {
+            for id in &unknown {
+                workspace.name(id).await;
+            }
+        };
+        let _ = tokio::time::timeout(ASKING, asking).await;
+    }
+
+    /// What somebody is called, as Slack said it along with what they did, until it tells more.
+    pub(super) fn called(&self, workspace: &Arc<Workspace>, user: &str, said: &str) -> String {
+        if let Some(name) = workspace.name_known(user) {
+            return name;
+        }
+        workspace.call_name(user, said);
+        let (workspace, user) = (workspace.clone(), user.to_owned());
+        tokio::spawn(async move { workspace.ask_name(&user).await });
+        said.to_owned()
     }
 
     pub(super) fn actor(&self, user: &str, name: &str, channel: &str) -> Actor {
@@ -56,20 +85,26 @@ impl Slack {
         *locked(&self.0.groups) = members;
     }
 
-    /// Shows somebody their projects, as they are now.
-    pub(super) async fn show_home(&self, workspace: &Workspace, user: &str) {
-        locked(&self.0.homes).insert(user.to_owned());
+    /// Shows somebody their projects, as they are now. One after the other, so that the last look is what stays.
+    pub(super) async fn show_home(&self, workspace: &Arc<Workspace>, user: &str) {
+        let (slack, workspace, user) = (self.clone(), workspace.clone(), user.to_owned());
+        let lane = format!("home {}/{user}", workspace.team);
+        self.lanes().enter(&lane, async move { slack.draw_home(&workspace, &user).await }.boxed()).await;
+    }
+
+    async fn draw_home(&self, workspace: &Workspace, user: &str) {
+        locked(&self.0.homes).entry(user.to_owned()).or_default();
         let name = workspace.name(user).await;
         let origin = Origin {
             actor: self.actor(user, &name, ""),
             conversation: Place::new(&workspace.team, &format!("home-{user}"), None).id(),
             input: Some(format!("home:{user}:{}", Timestamp::now().as_nanosecond())),
         };
-        self.hand(origin, Handed::Command("/project list".to_owned()), None, Ask::new(From::Home, user, "", None)).await;
+        self.hand(origin, Handed::Command("/project list".to_owned()), None, Ask::new(From::Tab, user, "", None)).await;
     }
 
-    pub(super) async fn show_home_if_open(&self, workspace: &Workspace, user: &str) {
-        let open = locked(&self.0.homes).contains(user);
+    pub(super) async fn show_home_if_open(&self, workspace: &Arc<Workspace>, user: &str) {
+        let open = locked(&self.0.homes).contains_key(user);
         if open {
             self.show_home(workspace, user).await;
         }

@@ -24,7 +24,11 @@ use crate::model::{Action, File, Form, Notice, Origin, Progress, Reply, Style};
 const QUICK: Duration = Duration::from_millis(700);
 /// Between two looks at the steps.
 const PACE: Duration = Duration::from_millis(1_500);
+/// The same where each look is one of five.
+const SPARING: Duration = Duration::from_secs(4);
 const TRIES: u32 = 6;
+/// Steps that tell a line at a time.
+const LINES: [&str; 2] = ["log", "exec"];
 
 /// Who is to see a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,11 +50,13 @@ impl Slack {
             None => fresh.lock().await,
         };
         ask.answered = true;
-        if ask.from == From::Home
-            && reply.notice == Notice::Ok
-            && (!reply.cards.is_empty() || reply.data.contains_key("projects"))
-        {
-            self.publish(&workspace, &ask.user, &reply).await;
+        self.learn_names(&workspace, &reply).await;
+        if ask.from == From::Tab {
+            return self.publish(&workspace, &ask.user, &reply).await;
+        }
+        // What is done to a project there is told by the tab itself, which is drawn anew.
+        if ask.from == From::Home && reply.notice == Notice::Ok && reply.data.contains_key("projects") && reply.files.is_empty() {
+            super::locked(&self.0.homes).insert(ask.user.clone(), Some(reply.text));
             return;
         }
         if ask.from == (From::Click { quiet: true }) && reply.notice == Notice::Ok {
@@ -59,7 +65,7 @@ impl Slack {
         let to = if reply.private { To::Asker } else { To::Everybody };
         let names = self.names(&workspace);
         let mut shown = blocks::reply(&reply, &names);
-        shown.files.extend(reply.files);
+        shown.files.extend(reply.files.into_iter().map(|file| named(file, &names)));
         for message in shown.messages {
             self.say(&workspace, &mut ask, to, &message).await;
         }
@@ -69,7 +75,13 @@ impl Slack {
     }
 
     async fn publish(&self, workspace: &Arc<Workspace>, user: &str, reply: &Reply) {
-        let view = home::view(&reply.cards, &self.names(workspace));
+        let view = match reply.notice {
+            Notice::Ok => {
+                let said = super::locked(&self.0.homes).get_mut(user).and_then(Option::take);
+                home::view(&reply.cards, said.as_deref(), &self.names(workspace))
+            }
+            _ => home::closed(&reply.text, &self.names(workspace)),
+        };
         let call = Call { api: "views.publish", method: Method::Views, channel: "", thread: user, rank: Rank::Reply };
         if let Err(fault) = workspace.send(call, &json!({ "user_id": user, "view": view })).await {
             tracing::info!(code = fault.code().unwrap_or("unreachable"), "an App Home could not be shown");
@@ -81,11 +93,16 @@ impl Slack {
         // Steps that were shown become the answer.
         if let Some(shown) = ask.progress.take() {
             let done = match shown {
-                Shown::Message(ts) => {
-                    let body = body(message, json!({ "channel": ask.channel, "ts": ts }));
-                    let call = call("chat.update", Method::Update, ask);
-                    workspace.send(call, &body).await.is_ok()
+                Shown::Message { channel, ts } => {
+                    // What did not work is for its asker alone, wherever the steps are seen.
+                    let told = to == To::Everybody || channel.starts_with('D');
+                    let ended = blocks::progress(&ask.steps);
+                    let body = body(if told { message } else { &ended }, json!({ "channel": channel, "ts": ts }));
+                    let call = Call { channel: &channel, ..call("chat.update", Method::Update, ask) };
+                    workspace.send(call, &body).await.is_ok() && told
                 }
+                // What one person sees does not become everybody's by being edited.
+                Shown::Hook if to == To::Everybody => false,
                 Shown::Hook => self.hook(workspace, ask, to, message, true, 0).await,
             };
             if done {
@@ -104,6 +121,9 @@ impl Slack {
             _ if ask.channel.is_empty() => false,
             To::Asker if !direct => {
                 body["user"] = json!(ask.user);
+                if let Some(fields) = body.as_object_mut().filter(|_| ask.begins) {
+                    fields.remove("thread_ts");
+                }
                 workspace.send(call("chat.postEphemeral", Method::Ephemeral, ask), &body).await.is_ok()
             }
             _ => post(workspace, ask, &body).await.is_some(),
@@ -129,7 +149,8 @@ impl Slack {
         for tries in 0..3 {
             let Some(url) = ask.hook(left) else { return false };
             let kind = if to == To::Asker { "ephemeral" } else { "in_channel" };
-            let body = body(message, json!({ "response_type": kind, "replace_original": replace }));
+            let thread = ask.thread.as_ref().filter(|_| !replace);
+            let body = body(message, json!({ "response_type": kind, "replace_original": replace, "thread_ts": thread }));
             match workspace.api.respond(&url, &body).await {
                 Ok(()) => return true,
                 Err(Fault::Limited(wait)) => tokio::time::sleep(wait.min(Duration::from_secs(30))).await,
@@ -195,47 +216,68 @@ impl Slack {
         let Some(input) = to.input.clone() else { return };
         let Some(ask) = self.asked().get(&input) else { return };
         let mut held = ask.lock().await;
+        if LINES.contains(&step.step.as_str()) {
+            held.lines.push(&step.text);
+        }
+        let first = held.steps.is_empty();
         match held.steps.iter_mut().find(|s| s.step == step.step) {
             Some(before) => *before = step,
             None => held.steps.push(step),
         }
         // What becomes of a message is shown in its thread.
-        if held.steps.len() > 1 || held.answered || !matches!(held.from, From::Command | From::Click { .. }) {
+        if !first || held.answered || matches!(held.from, From::Message | From::Tab) || held.opens_turn() {
             return;
         }
+        let (home, user) = (held.from == From::Home, held.user.clone());
         drop(held);
         let slack = self.clone();
         tokio::spawn(async move {
-            let mut told = Vec::new();
+            let mut told = (Vec::new(), 0);
             tokio::time::sleep(QUICK).await;
             loop {
                 let mut held = ask.lock().await;
-                if held.answered {
+                if held.answered || slack.asked().get(&input).is_none() {
                     return;
                 }
-                if held.steps != told {
-                    told.clone_from(&held.steps);
+                if home {
+                    drop(held);
+                    return slack.show_home(&workspace, &user).await;
+                }
+                let now = (held.steps.clone(), held.lines.count);
+                if now != told {
+                    told = now;
                     slack.show_steps(&workspace, &mut held).await;
                 }
+                let pause = if held.progress == Some(Shown::Hook) { SPARING } else { PACE };
                 drop(held);
-                tokio::time::sleep(PACE).await;
+                tokio::time::sleep(pause).await;
             }
         });
     }
 
     async fn show_steps(&self, workspace: &Workspace, ask: &mut MutexGuard<'_, Ask>) {
-        let message = blocks::progress(&ask.steps);
+        let message = match ask.lines.shown() {
+            Some(lines) => Message { text: super::markdown::mrkdwn(&lines), blocks: None },
+            None => blocks::progress(&ask.steps),
+        };
         match ask.progress.clone() {
-            Some(Shown::Message(ts)) => {
-                let body = body(&message, json!({ "channel": ask.channel, "ts": ts }));
+            Some(Shown::Message { channel, ts }) => {
+                let body = body(&message, json!({ "channel": channel, "ts": ts }));
                 let limiter = &workspace.limiter;
-                if let Some(permit) = limiter.try_pass(Method::Update, &ask.channel, &ask.user, Rank::Update) {
+                if let Some(permit) = limiter.try_pass(Method::Update, &channel, &ask.user, Rank::Update) {
                     let _ = workspace.send_with(permit, "chat.update", &body).await;
                 }
             }
-            // Two uses are left for the end.
+            // Two uses are left for the end; what goes on for longer goes on where it can be edited as often as need be.
             Some(Shown::Hook) => {
-                self.hook(workspace, ask, To::Asker, &message, true, 2).await;
+                if self.hook(workspace, ask, To::Asker, &message, true, 3).await {
+                    return;
+                }
+                let Some(channel) = self.direct(workspace, &ask.user).await else { return };
+                let Some(ts) = post_in(workspace, ask, &channel, &message).await else { return };
+                let text = "This takes longer: how it goes on is in your direct messages.".to_owned();
+                self.hook(workspace, ask, To::Asker, &Message { text, blocks: None }, true, 2).await;
+                ask.progress = Some(Shown::Message { channel, ts });
             }
             None if ask.channel.is_empty() => {}
             None if ask.is_private() && !ask.channel.starts_with('D') => {
@@ -247,7 +289,7 @@ impl Slack {
                 // A message of our own can be edited as often as need be; the hook cannot.
                 let body = body(&message, json!({ "channel": ask.channel, "thread_ts": ask.thread }));
                 match post(workspace, ask, &body).await {
-                    Some(ts) => ask.progress = Some(Shown::Message(ts)),
+                    Some(ts) => ask.progress = Some(Shown::Message { channel: ask.channel.clone(), ts }),
                     None => {
                         if self.hook(workspace, ask, To::Asker, &message, false, 2).await {
                             ask.progress = Some(Shown::Hook);
@@ -300,6 +342,13 @@ impl Slack {
     }
 }
 
+/// A text of ours in a file speaks of people as its message does.
+fn named(file: File, names: blocks::Names<'_>) -> File {
+    let text = std::str::from_utf8(&file.bytes).ok().filter(|_| file.name.ends_with(".md"));
+    let bytes = text.map(|text| blocks::named(text, names).into_owned().into_bytes());
+    File { bytes: bytes.unwrap_or(file.bytes), name: file.name }
+}
+
 fn user(to: &Origin) -> String {
     to.actor.id.rsplit('/').next().unwrap_or_default().to_owned()
 }
@@ -327,6 +376,12 @@ fn body(message: &Message, mut fields: Value) -> Value {
 fn button(label: &str, what: &str, form: &str) -> Value {
     let action = Action { style: if what == "yes" { Style::Danger } else { Style::Plain }, ..Action::new(label, form) };
     blocks::parts::button(&action, &format!("form:{what}"))
+}
+
+async fn post_in(workspace: &Workspace, ask: &Ask, channel: &str, message: &Message) -> Option<String> {
+    let call = Call { channel, ..call("chat.postMessage", Method::Post, ask) };
+    let posted = workspace.send(call, &body(message, json!({ "channel": channel }))).await.ok()?;
+    posted["ts"].as_str().map(str::to_owned)
 }
 
 /// Posts a message, once. `None`: it cannot be posted there.

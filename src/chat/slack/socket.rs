@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Api, Fault};
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Keep};
 
 pub use board::{Board, Gap, State};
 
@@ -37,6 +37,7 @@ const LINGER: Duration = Duration::from_secs(60);
 pub(super) struct Context {
     api: Api,
     queue: mpsc::Sender<Delivery>,
+    keep: Keep,
     board: Board,
     /// Who opens holds it.
     opening: Arc<Mutex<()>>,
@@ -45,9 +46,9 @@ pub(super) struct Context {
 
 /// Opens the connections and keeps them until `stop`; `api` has the app's token. Returns once Slack took the token or could not be
 /// reached, which is tried again; a token that is no good is an error.
-pub async fn start(api: Api, queue: mpsc::Sender<Delivery>, stop: CancellationToken) -> Result<Sockets, Fault> {
+pub async fn start(api: Api, queue: mpsc::Sender<Delivery>, keep: Keep, stop: CancellationToken) -> Result<Sockets, Fault> {
     let board = Board::default();
-    let context = Context { api, queue, board: board.clone(), opening: Arc::default(), stop };
+    let context = Context { api, queue, keep, board: board.clone(), opening: Arc::default(), stop };
     let first = match open::address(&context.api).await {
         Err(fault) if open::is_final(&fault) => return Err(fault),
         other => other.ok(),

@@ -186,6 +186,10 @@ impl Workspace {
         if let Some(name) = self.name_known(user) {
             return name;
         }
+        self.ask_name(user).await
+    }
+
+    pub async fn ask_name(&self, user: &str) -> String {
         let Ok(found) = self.read("users.info", &[("user", user.to_owned())]).await else { return user.to_owned() };
         let found = &found["user"];
         let words = [&found["profile"]["display_name"], &found["profile"]["real_name"], &found["real_name"], &found["name"]];

@@ -5,7 +5,7 @@ ann: /ask demo use the tool
   @ waits
 ann: /approve
   Allowed
-  ~ done
+  ~ It was allowed this once
 ann: use the tool
   @ waits
 ann: /deny --reason not now

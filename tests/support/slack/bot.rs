@@ -95,7 +95,10 @@ impl Bot {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("the program starts");
         let (out, err) = (child.stdout.take().expect("stdout"), child.stderr.take().expect("stderr"));
-        self.slack.change(|s| s.hellos = 0);
+        self.slack.change(|s| {
+            s.hellos = 0;
+            s.bot_ended = false;
+        });
         self.readers = vec![self.read(out), self.read(err)];
         self.child = Some(child);
     }
@@ -141,6 +144,17 @@ impl Bot {
         }
     }
 
+    /// The program once more, beside the one that serves; all that it said.
+    pub async fn run(&self, arguments: &[&str]) -> String {
+        let mut command = Tester::command();
+        command.args(arguments).envs(self.env.iter().cloned()).current_dir(self.dir.path());
+        let ran = Command::from(command).stdin(Stdio::null()).kill_on_drop(true).output();
+        let output = tokio::time::timeout(DEADLINE, ran).await.expect("an end in time").expect("a program");
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!secrets().into_iter().any(|secret| text.contains(secret)), "a secret was told:\n{text}");
+        text
+    }
+
     fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.pid()).expect("a pid");
         rustix::process::kill_process(pid, signal).expect("the program runs");
@@ -167,6 +181,7 @@ impl Bot {
             assert!(tokio::time::timeout(DEADLINE, reader).await.is_ok(), "somebody else holds the program's output open");
         }
         self.slack.wait("the end of its sockets", |s| s.sockets.is_empty().then_some(())).await;
+        self.slack.change(|s| s.bot_ended = true);
         status.expect("a status")
     }
 

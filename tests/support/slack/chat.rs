@@ -131,6 +131,9 @@ impl State {
         }
         let content = self.content(args)?;
         let thread_ts = self.root(&channel, args)?;
+        if let Some(root) = thread_ts.as_ref().filter(|root| self.thread(&channel, root).len() < 2) {
+            self.fault(format!("chat.postEphemeral in the thread {root}, which has no reply yet: Slack shows it to nobody"));
+        }
         let ts = self.whisper(&channel, &user, thread_ts, content);
         Ok(json!({ "message_ts": ts }))
     }

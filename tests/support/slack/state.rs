@@ -241,6 +241,8 @@ pub struct State {
     pub deliveries: Vec<Delivery>,
     /// Deliveries that are not settled yet.
     pub open: usize,
+    /// The program has ended: what is on its way would come again.
+    pub bot_ended: bool,
     pub sockets: Vec<Socket>,
     pub tickets: BTreeSet<String>,
     pub pending: HashMap<String, Pending>,

@@ -13,6 +13,19 @@ use crate::chat::slack::text::literal;
 
 static ID: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:slack:|@)?[UW][A-Z0-9]{6,}").ok());
 
+/// The ids that a text speaks of. One without a digit is rather a word.
+pub fn ids(md: &str) -> impl Iterator<Item = String> {
+    let found = ID.as_ref().into_iter().flat_map(move |id| id.find_iter(md)).filter(|found| stands_apart(md, found));
+    let bare = found.map(|id| id.as_str().trim_start_matches("slack:").trim_start_matches('@').to_owned());
+    bare.filter(|id| id.contains(|c: char| c.is_ascii_digit()))
+}
+
+/// It is no part of a longer word.
+fn stands_apart(md: &str, found: &regex::Match<'_>) -> bool {
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/');
+    !md[..found.start()].ends_with(|c: char| part(c) || c == ':' || c == '@') && !md[found.end()..].starts_with(part)
+}
+
 /// Markdown with names.
 pub fn named<'a>(md: &'a str, names: Names<'_>) -> Cow<'a, str> {
     let Some(id) = ID.as_ref().filter(|id| id.is_match(md)) else { return Cow::Borrowed(md) };
@@ -29,9 +42,7 @@ pub fn named<'a>(md: &'a str, names: Names<'_>) -> Cow<'a, str> {
     let mut out = String::with_capacity(md.len());
     let mut from = 0;
     for found in id.find_iter(md) {
-        let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/');
-        let apart =
-            !md[..found.start()].ends_with(|c: char| part(c) || c == ':' || c == '@') && !md[found.end()..].starts_with(part);
+        let apart = stands_apart(md, &found);
         let in_code = code.iter().any(|range| range.contains(&found.start()));
         let bare = found.as_str().trim_start_matches("slack:").trim_start_matches('@');
         let Some(name) = Some(bare).filter(|_| apart && !in_code).and_then(names) else { continue };

@@ -90,8 +90,9 @@ impl Stream {
         loop {
             text.refresh()?;
             let whole = format!("{}{}", text.opening, text.rest());
-            if self.sent.max(FULL) < whole.len()
-                && let Some(cut) = cut(&whole, self.sent.max(FULL))
+            let full = self.sent.max(FULL);
+            if full < whole.len()
+                && let Some(cut) = cut(&whole, full)
             {
                 return self.end(text, &whole, cut, false).await;
             }

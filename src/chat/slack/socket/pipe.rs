@@ -144,29 +144,28 @@ impl Pipe {
             return self.word(&frame, text).await;
         };
         let door = frame.door();
-        // Of a command there is nothing to know before.
-        if door == Some(Door::Commands) {
-            self.write(Message::text(delivery::frame(envelope, None))).await?;
-        }
         let json = payload.get();
         let payload = match door.map(|door| Payload::parse(door, json)) {
             Some(Ok(payload)) => payload,
             Some(Err(_)) | None => Payload::Unknown { kind: known(&frame.kind) },
         };
-        let ack = match payload.is_acknowledged_at_once() {
-            false => Ack::socket(envelope.to_owned(), self.acks.clone()),
-            true if door == Some(Door::Commands) => Ack::done(),
-            true => {
-                self.write(Message::text(delivery::frame(envelope, None))).await?;
-                Ack::done()
-            }
-        };
+        let at_once = payload.is_acknowledged_at_once();
+        let ack = if at_once { Ack::done() } else { Ack::socket(envelope.to_owned(), self.acks.clone()) };
         if let Payload::Unknown { kind } = &payload {
             metrics::counter!("gaggle_slack_unknown_total").increment(1);
             tracing::info!(kind, "Slack sent something that is not known here");
         }
         let mut delivery = Delivery::new(payload, retry, ack, (door.unwrap_or(Door::Events), json), received);
-        delivery.keys.push(format!("envelope:{envelope}"));
+        if delivery.keys.is_empty() {
+            delivery.keys.push(format!("envelope:{envelope}"));
+        }
+        if at_once {
+            let is_new = delivery.keep(&self.context.keep);
+            self.write(Message::text(delivery::frame(envelope, None))).await?;
+            if !is_new {
+                return Flow::Continue(());
+            }
+        }
         match self.context.queue.try_send(delivery) {
             Ok(()) => Flow::Continue(()),
             Err(mpsc::error::TrySendError::Full(delivery)) => {

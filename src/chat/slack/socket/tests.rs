@@ -51,7 +51,7 @@ impl Slack {
         });
         let (deliveries, queue) = mpsc::channel(places);
         let stop = CancellationToken::new();
-        let started = start(api, deliveries, stop.clone()).await;
+        let started = start(api, deliveries, std::sync::Arc::new(|_, _| true), stop.clone()).await;
         (Self { ends, queue, opened, stop }, started)
     }
 

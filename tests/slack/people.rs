@@ -1,0 +1,108 @@
+//! Who may do what, and what people are called: users, user groups, channels.
+
+use super::team::Team;
+use crate::support::slack::{Bot, Kind, Slack, Way};
+
+/// The channel has a project: whoever may write there may use it there, and nowhere else.
+#[tokio::test]
+async fn a_project_for_a_channel() {
+    let team = Team::new(Way::Socket).await;
+    team.create(&team.ann, "demo").await;
+    team.types(&team.bob, "/project use demo").await;
+    team.slack.whisper(&team.bob, "There is no project `demo`").await;
+    let alone = team.bob.mention(&team.general, "say 2 words");
+    team.slack.whisper(&team.bob, "You have no project yet").await;
+    team.types(&team.ann, "/project use demo").await;
+    team.sees(&team.general, "is this channel's now").await;
+    let root = team.bob.mention(&team.general, "say 3 words");
+    team.slack.reply(&team.general, &root, "w1 w2 w3").await;
+    let other = team.slack.channel("other", Kind::Private, &["bobby"], true);
+    team.bob.mention(&other, "say 4 words");
+    team.slack
+        .wait("no project there", |s| {
+            (s.seen_by(&team.bob.id).iter().filter(|m| m.text.contains("no project yet")).count() == 2).then_some(())
+        })
+        .await;
+    team.types(&team.bob, "/project unuse").await;
+    team.slack.whisper(&team.bob, "Only the owner").await;
+    team.types(&team.ann, "/project unuse").await;
+    team.sees(&team.general, "is no longer this channel's").await;
+    team.bob.mention(&team.general, "say 5 words");
+    team.slack
+        .wait("none any longer", |s| {
+            (s.seen_by(&team.bob.id).iter().filter(|m| m.text.contains("no project yet")).count() == 3).then_some(())
+        })
+        .await;
+    assert_eq!(team.slack.thread(&team.general, &alone).len(), 1);
+    team.done().await;
+}
+
+/// `[access] roles` by user, user group and channel.
+#[tokio::test]
+async fn roles() {
+    let slack = Slack::start(Way::Http).await;
+    let (ann, bob, eve) = (slack.user("annabel"), slack.user("bobby"), slack.user("evelyn"));
+    let group = slack.group("devs", &[&bob]);
+    let general = slack.channel("general", Kind::Public, &["annabel", "bobby", "evelyn"], true);
+    let help = slack.channel("help", Kind::Public, &["evelyn"], true);
+    let roles = format!(
+        "default_role = \"none\"\nroles = {{ \"slack:{}\" = \"admin\", \"slack:{group}\" = \"member\", \"slack:{help}\" = \"viewer\" }}",
+        ann.id
+    );
+    let mut bot = Bot::prepare(&slack, "", &roles, "name = \"demo\"", "");
+    bot.launch();
+    bot.ready().await;
+    ann.command("/gaggle", "whoami", &general).await.ok();
+    let who = slack.whisper(&ann, "with the role admin").await;
+    assert!(who.text.contains("@Annabel") && !who.text.contains(&ann.id), "{}", who.text);
+    bob.command("/gaggle", "whoami", &general).await.ok();
+    slack.whisper(&bob, "with the role member").await;
+    eve.command("/gaggle", "whoami", &general).await.ok();
+    slack.whisper(&eve, "You have no role in Gaggle yet").await;
+    eve.command("/gaggle", "whoami", &help).await.ok();
+    slack.whisper(&eve, "with the role viewer").await;
+    eve.command("/project", "create mine", &help).await.ok();
+    slack.whisper(&eve, "takes the role member").await;
+    eve.mention(&general, "hello");
+    slack
+        .wait("nothing for eve", |s| {
+            (s.seen_by(&eve.id).iter().filter(|m| m.text.contains("no role")).count() == 2).then_some(())
+        })
+        .await;
+    // The group changes while Gaggle runs.
+    slack.group("devs", &[&eve]);
+    slack
+        .wait("a look at the group", |s| (s.counts.get("usergroups.users.list").is_some_and(|c| c.calls >= 2)).then_some(()))
+        .await;
+    slack.settled().await;
+    eve.command("/project", "create mine", &general).await.ok();
+    slack
+        .wait("eve's project", |s| s.seen_channel(&general).into_iter().find(|m| m.text.contains("Created the project `mine`")))
+        .await;
+    bob.command("/project", "create his", &general).await.ok();
+    slack.whisper(&bob, "You have no role").await;
+    bot.done().await;
+    slack.done().await;
+}
+
+/// Several people in a thread: the agent is told who speaks.
+#[tokio::test]
+async fn several_people_in_a_thread() {
+    let team = Team::new(Way::Socket).await;
+    team.create(&team.ann, "demo").await;
+    team.types(&team.ann, "/project use demo").await;
+    team.sees(&team.general, "is this channel's now").await;
+    let root = team.ann.mention(&team.general, "hello agent");
+    let first = team.slack.reply(&team.general, &root, "hello agent").await;
+    assert!(!first.text.contains("Annabel"), "{}", first.text);
+    team.bob.reply(&team.general, &root, "and hello from me");
+    let second = team.slack.reply(&team.general, &root, "and hello from me").await;
+    assert!(second.text.contains("Bobby"), "{}", second.text);
+    team.ann.reply(&team.general, &root, "thanks both");
+    let third = team.slack.reply(&team.general, &root, "thanks both").await;
+    assert!(third.text.contains("Annabel"), "{}", third.text);
+    team.types(&team.ann, "/session show s1").await;
+    let shown = team.slack.whisper(&team.ann, "thanks both").await;
+    assert!(!shown.text.contains(&team.bob.id), "a name, not an id: {}", shown.text);
+    team.done().await;
+}
