@@ -57,6 +57,18 @@ async fn sixty_answers_are_whole_when_the_rates_allow() {
     assert!(late < Duration::from_secs(18), "{late:?}");
 }
 
+#[tokio::test]
+async fn a_hundred_answers_stream_at_once_where_slack_has_no_rates() {
+    let room = Room::open(Rules::default(), "", Duration::from_millis(5)).await;
+    let asked = Instant::now();
+    let roots: Vec<String> = (0..100).map(|_| room.mention("say 30 words")).collect();
+    for root in &roots {
+        room.answered(root, root).await.says(30);
+    }
+    assert!(asked.elapsed() < Duration::from_secs(25), "nobody waits for a rate that there is not: {:?}", asked.elapsed());
+    room.done().await;
+}
+
 /// By hand: `cargo test --release --test main -- --ignored slack::rates --nocapture`.
 #[tokio::test]
 #[ignore = "it takes as long as the rates want"]

@@ -222,3 +222,17 @@ async fn an_agent_that_fails_says_why_and_can_be_asked_again() {
     room.answered(&root, &answer.last).await;
     room.done().await;
 }
+
+#[tokio::test]
+async fn an_approval_that_nobody_answers_expires() {
+    let limits = "[limits]\napproval_timeout = \"1s\"";
+    let room = Room::with(Way::Socket, Rules::default(), "", limits, FAST).await;
+    let root = room.mention("use the tool please");
+    let expired = |s: &crate::support::slack::State| {
+        let all = s.seen_thread(&room.channel, &root);
+        all.into_iter().find(|m| m.text.contains("expired: nobody answered in time") && m.buttons.is_empty())
+    };
+    room.slack.wait("an approval that expired", expired).await;
+    assert!(room.answered(&root, &root).await.messages.concat().contains("was not allowed"));
+    room.done().await;
+}
