@@ -225,6 +225,8 @@ impl App {
             }
             tasks.push(tokio::spawn(server::serve(listener, routes, stop.clone())));
         }
+        // Who hears that the console is ready may ask the server whether all is; Slack has to reach us first.
+        ready.set(slack_runs.is_none());
         // The first line of the console's, before anything that is taken up is told there.
         if let Some(seat) = &seat {
             seat.console.ready(VERSION).await;
