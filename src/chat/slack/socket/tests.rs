@@ -111,7 +111,7 @@ async fn commands_are_acknowledged_at_once_and_events_by_who_takes_them() {
     end.say(command(1)).await;
     assert_eq!(end.hear().await, json!({ "envelope_id": "e1" }));
     let delivery = slack.queue.recv().await.unwrap();
-    assert_eq!(delivery.keys, ["trigger:1", "envelope:e1"]);
+    assert_eq!(delivery.keys, ["trigger:1"], "the envelope is another when it comes again");
     end.say(event("e2")).await;
     end.say(event("e3")).await;
     end.say(command(4)).await;
