@@ -3,8 +3,10 @@
 
 pub mod acp;
 pub mod cluster;
+pub mod discord;
 pub mod goose;
 pub mod goose_api;
+pub mod io;
 pub mod llm;
 pub mod play;
 pub mod proxy;

@@ -10,7 +10,6 @@ mod chat;
 mod click;
 mod delivery;
 mod events;
-mod io;
 mod limits;
 mod link;
 mod look;
@@ -28,6 +27,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::support::io;
 
 pub use bot::Bot;
 pub use call::{decode, encode};
@@ -112,7 +113,8 @@ impl Slack {
             bot_url: Mutex::default(),
             ended: CancellationToken::new(),
         });
-        let web = io::sort(Arc::clone(&inner), listener);
+        let linked = Arc::clone(&inner);
+        let web = io::sort(listener, inner.ended.clone(), b"GET /link/", move |stream| link::serve(Arc::clone(&linked), stream));
         let service = web::router(Arc::clone(&inner)).into_make_service_with_connect_info::<io::Cut>();
         let ended = inner.ended.clone();
         tokio::spawn(async move { axum::serve(web, service).with_graceful_shutdown(ended.cancelled_owned()).await });

@@ -15,9 +15,9 @@ use axum::routing::{any, get, post};
 use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Args, METHODS, READS, Refusal, refused};
-use super::io::Cut;
 use super::state::{APP_TOKEN, BOT_TOKEN, Call, State, Trouble};
 use super::{Change as _, Inner};
+use crate::support::io::Cut;
 
 pub fn router(inner: Arc<Inner>) -> Router {
     Router::new()

@@ -1,6 +1,6 @@
 //! One port for everything: WebSockets go to the links, the rest to the web server, and any connection can be cut.
 //!
-//! Absence: nothing here knows what Slack is.
+//! Absence: nothing here knows what stands behind the port.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,9 +14,7 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-
-use super::Inner;
-use super::link;
+use tokio_util::sync::CancellationToken;
 
 /// Cuts the connection that a request came on before its answer.
 #[derive(Debug, Clone, Default)]
@@ -86,32 +84,34 @@ impl Connected<IncomingStream<'_, Web>> for Cut {
     }
 }
 
-const LINK: &[u8] = b"GET /link/";
-
-/// Sorts what comes in until the stand-in ends.
-pub fn sort(inner: Arc<Inner>, listener: TcpListener) -> Web {
+/// Sorts what comes in until the stand-in ends: what begins with `link` goes to `serve`, the rest to the web server.
+pub fn sort<F>(listener: TcpListener, ended: CancellationToken, link: &'static [u8], serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Web
+where
+    F: Future<Output = ()> + Send,
+{
     let address = listener.local_addr().expect("an address");
     let (sender, streams) = mpsc::channel(256);
+    let serve = Arc::new(serve);
     tokio::spawn(async move {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = inner.ended.cancelled() => return,
+                () = ended.cancelled() => return,
             };
             let Ok((stream, from)) = accepted else { continue };
-            let (inner, sender) = (Arc::clone(&inner), sender.clone());
+            let (serve, sender) = (Arc::clone(&serve), sender.clone());
             tokio::spawn(async move {
                 let _ = stream.set_nodelay(true);
-                let mut head = [0; LINK.len()];
-                let link = loop {
+                let mut head = vec![0; link.len()];
+                let is_link = loop {
                     match stream.peek(&mut head).await {
                         Ok(0) | Err(_) => return,
-                        Ok(read) if read == LINK.len() || head[..read] != LINK[..read] => break head == LINK,
+                        Ok(read) if read == link.len() || head[..read] != link[..read] => break head == link,
                         Ok(_) => tokio::task::yield_now().await,
                     }
                 };
-                if link {
-                    link::serve(inner, stream).await;
+                if is_link {
+                    serve(stream).await;
                 } else {
                     let _ = sender.send((stream, from)).await;
                 }
