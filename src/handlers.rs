@@ -74,20 +74,21 @@ pub fn form(context: &Context, call: &Authorized) -> Result<Option<Form>> {
     })
 }
 
+/// Each kind has a future of its own size: what is small does not carry the largest one's.
 pub async fn handle(context: &Context, call: Authorized) -> Result<Outcome> {
     let reply = match &call.command {
-        Command::Ask(ask) => return ask::ask(context, &call, ask).await.map(Outcome::Turn),
-        Command::Session(SessionCommand::Retry { .. }) => return session::retry(context, &call).await.map(Outcome::Turn),
-        Command::Project(command) => project::handle(context, &call, command).await?,
-        Command::Session(command) => session::handle(context, &call, command).await?,
-        Command::Secret(command) => secret::handle(context, &call, command).await?,
-        Command::Approve(approve) => approval::approve(context, &call, approve).await?,
-        Command::Deny(deny) => approval::deny(context, &call, deny).await?,
-        Command::Approval(command) => approval::handle(context, &call, command).await?,
-        Command::Thread(thread) => general::thread(context, &call, thread).await?,
+        Command::Ask(ask) => return Box::pin(ask::ask(context, &call, ask)).await.map(Outcome::Turn),
+        Command::Session(SessionCommand::Retry { .. }) => return Box::pin(session::retry(context, &call)).await.map(Outcome::Turn),
+        Command::Project(command) => Box::pin(project::handle(context, &call, command)).await?,
+        Command::Session(command) => Box::pin(session::handle(context, &call, command)).await?,
+        Command::Secret(command) => Box::pin(secret::handle(context, &call, command)).await?,
+        Command::Approve(approve) => Box::pin(approval::approve(context, &call, approve)).await?,
+        Command::Deny(deny) => Box::pin(approval::deny(context, &call, deny)).await?,
+        Command::Approval(command) => Box::pin(approval::handle(context, &call, command)).await?,
+        Command::Thread(thread) => Box::pin(general::thread(context, &call, thread)).await?,
         Command::Whoami => general::whoami(context, &call).await?,
         Command::Status => general::status(context, &call).await?,
-        Command::Audit(audit) => audit::audit(context, &call, audit).await?,
+        Command::Audit(audit) => Box::pin(audit::audit(context, &call, audit)).await?,
         Command::Help(help) => general::help(&call, help)?,
     };
     Ok(Outcome::Reply(reply))
