@@ -1,9 +1,9 @@
 //! The composition root: the only file that names concrete adapters, and the only one that reads the configuration.
 
 mod check;
+mod desk;
 mod names;
 mod parts;
-mod slack;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,7 +30,7 @@ use crate::runtime::kubernetes::ServerKeys;
 use crate::server::{self, Readiness};
 use crate::store::{self, Journal, Store};
 use crate::work::{self, Work};
-use slack::SlackDesk;
+use desk::ChatDesk;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -146,7 +146,7 @@ struct Seat {
 struct App {
     engine: Engine,
     seat: Option<Seat>,
-    slack: Option<(Slack, Arc<SlackDesk>)>,
+    slack: Option<(Slack, Arc<ChatDesk>)>,
     recovered: Vec<crate::model::Turn>,
     control: Option<Control>,
     server: Option<(tokio::net::TcpListener, axum::Router)>,
@@ -171,7 +171,7 @@ impl App {
         let slack = match config.slack.take() {
             Some(options) => {
                 let journal = Journal::open(&store).await.context("what came in cannot be kept")?;
-                let desk = Arc::new(SlackDesk::new(store.clone(), journal, &config.access.roles));
+                let desk = Arc::new(ChatDesk::new("slack:", store.clone(), journal, &config.access.roles));
                 Some((Slack::connect(options, desk.clone()).await?, desk))
             }
             None => None,

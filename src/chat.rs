@@ -1,8 +1,11 @@
 //! The port to the surfaces: what the engine asks of them. Surfaces know no project, no role and no store.
 
 pub mod console;
+pub mod desk;
+pub mod lanes;
 mod live;
 pub mod slack;
+pub mod split;
 
 use async_trait::async_trait;
 

@@ -17,7 +17,7 @@ pub use names::{ids, named};
 pub use turn::{progress, stop_button, tool_line, turn_footer, working};
 
 use super::markdown::{mrkdwn, plain};
-use super::split::pieces;
+use crate::chat::split::pieces;
 use super::text::escape;
 use crate::model::{Action, Card, File, Notice, Reply};
 pub use parts::section;

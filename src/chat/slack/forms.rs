@@ -8,7 +8,7 @@ use super::Slack;
 use super::api::Fault;
 use super::asked::{Ask, From};
 use super::blocks::parts::plain_text;
-use super::desk::Handed;
+use crate::chat::desk::Handed;
 use super::limiter::{Method, Rank};
 use super::modal::{ACTION, FILE};
 use super::payload::{File, Shortcut, State, Submit};

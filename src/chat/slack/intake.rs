@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::asked::{Ask, From};
 use super::delivery::{Ack, Delivery};
-use super::desk::Handed;
+use crate::chat::desk::Handed;
 use super::messages::Heard;
 use super::payload::{Click, Closed, Command, Event, Happened, Payload, Shortcut, Submit};
 use super::place::Place;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::api::Fault;
 use super::asked::{Ask, From};
-use super::desk::Handed;
+use crate::chat::desk::Handed;
 use super::payload::{File, Happened, Message};
 use super::place::Place;
 use super::workspace::Workspace;

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::asked::{Ask, From};
-use super::desk::Handed;
+use crate::chat::desk::Handed;
 use super::limiter::{Method, Rank};
 use super::payload::AssistantThread;
 use super::place::Place;

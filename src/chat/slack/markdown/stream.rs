@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::fence::Fence;
+use crate::chat::split::Fence;
 use super::{single_table, table};
 use crate::chat::slack::text::quiet;
 

@@ -8,7 +8,7 @@ use super::super::blocks::{self, MESSAGE};
 use super::super::limiter::{Method, Rank};
 use super::super::markdown::mrkdwn;
 use super::super::replies::uploaded;
-use super::super::split::pieces;
+use crate::chat::split::pieces;
 use super::super::workspace::pause;
 use super::Show;
 use crate::model::{Approval, ApprovalId, ApprovalState};

@@ -10,7 +10,7 @@ use super::super::api::Fault;
 use super::super::blocks::{MESSAGE, SECTION, section};
 use super::super::limiter::{Method, Permit, Rank};
 use super::super::markdown::mrkdwn;
-use super::super::split::pieces;
+use crate::chat::split::pieces;
 use super::super::workspace::pause;
 use super::Lost;
 use super::text::{Text, later};

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::api::Fault;
 use super::super::limiter::{Method, Permit, Rank, Reservation};
-use super::super::markdown::Fence;
+use crate::chat::split::Fence;
 use super::super::workspace::pause;
 use super::text::{STREAMS, Text, later};
 use super::{Lost, Show};

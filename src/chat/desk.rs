@@ -1,8 +1,9 @@
-//! What the surface asks of those behind it: to keep what came, to take inputs, to remember what was shown. Made by the composition
+//! What a chat surface asks of those behind it: to keep what came, to take inputs, to remember what was shown. Made by the composition
 //! root out of the engine and the store, of which nothing here knows.
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use gaggle_commands::OptionValue;
 
 use crate::error::Result;
 use crate::model::{Attachment, ConversationId, FormId, Origin, SessionId, Timestamp, Turn, TurnId, Values};
@@ -12,6 +13,11 @@ use crate::model::{Attachment, ConversationId, FormId, Origin, SessionId, Timest
 pub enum Handed {
     /// A command as typed.
     Command(String),
+    /// A command of a platform that has arguments by name.
+    Options {
+        path: String,
+        values: Vec<OptionValue>,
+    },
     Message {
         text: String,
         attachments: Vec<(Attachment, Vec<u8>)>,
