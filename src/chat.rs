@@ -1,9 +1,14 @@
 //! The port to the surfaces: what the engine asks of them. Surfaces know no project, no role and no store.
 
+mod approvals;
+mod asked;
 pub mod console;
 pub mod desk;
+mod flow;
 pub mod lanes;
+mod lines;
 mod live;
+mod quiet;
 pub mod slack;
 pub mod split;
 

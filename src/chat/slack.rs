@@ -43,7 +43,7 @@ use super::{Chat, LiveTurn, split};
 use crate::error::{Result, refused};
 use crate::model::{ConversationId, Form, Origin, Progress, Reply, Timestamp};
 use api::{Api, Fault};
-use asked::Asked;
+use super::asked::Asked;
 use super::desk::Desk;
 use super::lanes::Lanes;
 use limiter::{Method, Rank};
@@ -105,7 +105,7 @@ struct Inner {
     workspaces: Vec<Arc<Workspace>>,
     api: Api,
     desk: Arc<dyn Desk>,
-    asked: Asked,
+    asked: Asked<asked::Ask>,
     lanes: Lanes,
     /// The configured user groups that each user is in.
     groups: Mutex<HashMap<String, Vec<String>>>,
@@ -254,7 +254,7 @@ impl Slack {
         self.0.desk.clone()
     }
 
-    fn asked(&self) -> &Asked {
+    fn asked(&self) -> &Asked<asked::Ask> {
         &self.0.asked
     }
 

@@ -5,7 +5,7 @@
 
 mod approvals;
 mod draft;
-mod flow;
+
 mod posts;
 mod status;
 mod stream;

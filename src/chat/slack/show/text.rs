@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::super::blocks;
 use super::super::limiter::{Method, Permit, Rank, Reservation};
 use super::super::markdown::streamed;
-use super::flow::Flow;
+use crate::chat::flow::Flow;
 use super::posts::Posts;
 use super::stream::{Broken, Stream};
 use super::{Lost, Show};
