@@ -3,6 +3,7 @@
 pub mod console;
 mod live;
 pub mod slack;
+mod tls;
 
 use async_trait::async_trait;
 
