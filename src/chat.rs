@@ -11,6 +11,7 @@ mod live;
 mod quiet;
 pub mod slack;
 pub mod split;
+mod tls;
 
 use async_trait::async_trait;
 

@@ -1,0 +1,1 @@
+//! The limiter by a clock that the tests turn.
