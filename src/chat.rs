@@ -4,6 +4,8 @@ mod approvals;
 mod asked;
 pub mod console;
 pub mod desk;
+pub mod discord;
+mod draft;
 mod flow;
 pub mod lanes;
 mod lines;

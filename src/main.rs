@@ -4,9 +4,6 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = gaggle::cli::Cli::parse();
     // Two TLS providers in one program would panic at the first connection: this one is everybody's.

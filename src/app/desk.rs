@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
+use gaggle_commands::Candidates;
 
 use crate::chat::desk::{Desk, Handed, Taken};
 use crate::engine::{Engine, Inbound, Input};
@@ -75,9 +76,9 @@ impl Desk for ChatDesk {
         kept.filter_map(|(_, key, note)| Some((key.strip_prefix(self.prefix)?.to_owned(), note))).collect()
     }
 
-    async fn projects(&self, origin: &Origin) -> Vec<String> {
+    async fn candidates(&self, origin: &Origin, of: &Candidates) -> Vec<String> {
         match self.engine.get() {
-            Some(engine) => told(engine.projects(origin).await),
+            Some(engine) => told(engine.candidates(origin, of).await),
             None => Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use gaggle_commands::OptionValue;
+use gaggle_commands::{Candidates, OptionValue};
 
 use crate::error::Result;
 use crate::model::{Attachment, ConversationId, FormId, Origin, SessionId, Timestamp, Turn, TurnId, Values};
@@ -68,8 +68,8 @@ pub trait Desk: Send + Sync + 'static {
 
     fn unhandled_quick(&self) -> Vec<(String, String)>;
 
-    /// The projects that somebody may ask there, as they may be named.
-    async fn projects(&self, origin: &Origin) -> Vec<String>;
+    /// The things of a kind that somebody may name there.
+    async fn candidates(&self, origin: &Origin, of: &Candidates) -> Vec<String>;
 
     /// The channels that have a project of their own.
     async fn channels(&self) -> Vec<ConversationId>;

@@ -61,7 +61,7 @@ impl Discord {
         if let Some(known) = self.channels().get(id) {
             return Some(known);
         }
-        let found = self.get(Method::Get, format!("/channels/{id}"), Rank::Reply).await.ok()?;
+        let found = self.get(Method::GET, format!("/channels/{id}"), Rank::Reply).await.ok()?;
         let channel: Channel = serde_json::from_value(found).ok()?;
         Some(self.channels().learn(&channel, guild))
     }

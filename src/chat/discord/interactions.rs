@@ -352,7 +352,7 @@ impl Discord {
                 Err(fault) if fault.code().is_none() => true,
                 Err(fault) => {
                     tracing::info!(code = fault.code(), "Discord took no first response");
-                    fault.is_answered()
+                    fault.is_acknowledged()
                 }
             },
             None => false,

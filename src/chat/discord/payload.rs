@@ -6,5 +6,5 @@
 mod interaction;
 mod message;
 
-pub use interaction::{Data, Interaction, Kind, Member, Selected, User};
+pub use interaction::{Data, Interaction, Kind, Selected};
 pub use message::{Attachment, Channel, ChannelKind, Guild, Message, MessageGone};

@@ -4,6 +4,7 @@
 //! is given as a file. Only labels are shortened. No message mentions anybody.
 
 mod approval;
+pub mod code;
 pub mod parts;
 mod turn;
 

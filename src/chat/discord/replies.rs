@@ -75,7 +75,7 @@ impl Discord {
                 let ended = render::progress(&ask.steps);
                 let body = if told { message } else { &ended };
                 let path = format!("/channels/{channel}/messages/{id}");
-                self.send(Method::Patch, path, body, Rank::Reply).await.is_ok() && told
+                self.send(Method::PATCH, path, body, Rank::Reply).await.is_ok() && told
             }
         }
     }
@@ -87,20 +87,20 @@ impl Discord {
         if let State::Deferred { private: seen } = hook.state {
             hook.state = State::Said { private: seen };
             if seen == private {
-                return match self.send(Method::Patch, format!("{base}/messages/@original"), message, Rank::Reply).await {
+                return match self.send(Method::PATCH, format!("{base}/messages/@original"), message, Rank::Reply).await {
                     Ok(_) => true,
                     // An edit that may have been taken says the same when it is said again, by another way, at worst twice.
                     Err(fault) => self.token_fails(ask, &fault),
                 };
             }
             // It cannot become what only one may see, nor the other way round.
-            let _ = self.call(Method::Delete, format!("{base}/messages/@original"), None, Rank::Reply).await;
+            let _ = self.call(Method::DELETE, format!("{base}/messages/@original"), None, Rank::Reply).await;
         }
         let mut body = message.body();
         if private {
             body["flags"] = json!(EPHEMERAL);
         }
-        match self.send_body(Method::Post, base, &body, &message.files, Rank::Reply).await {
+        match self.send_body(Method::POST, base, &body, &message.files, Rank::Reply).await {
             Ok(_) => true,
             Err(Fault::Unknown(_)) => true,
             Err(fault) => self.token_fails(ask, &fault),
@@ -129,7 +129,7 @@ impl Discord {
             },
             _ => {}
         }
-        let sent = self.send_body(Method::Post, format!("/channels/{channel}/messages"), &body, &message.files, Rank::Reply).await;
+        let sent = self.send_body(Method::POST, format!("/channels/{channel}/messages"), &body, &message.files, Rank::Reply).await;
         let Err(fault) = sent else { return };
         if !fault.is_place_gone() || ask.place.is_direct() {
             return tracing::warn!(code = fault.code(), "a reply reached nobody");
@@ -139,7 +139,7 @@ impl Discord {
             fields.remove("message_reference");
         }
         let path = format!("/channels/{direct}/messages");
-        if let Err(fault) = self.send_body(Method::Post, path, &body, &message.files, Rank::Reply).await {
+        if let Err(fault) = self.send_body(Method::POST, path, &body, &message.files, Rank::Reply).await {
             tracing::warn!(code = fault.code(), "a reply reached nobody");
         }
     }
@@ -147,14 +147,14 @@ impl Discord {
     /// The channel of somebody's direct messages.
     pub(super) async fn direct(&self, user: &str) -> Option<String> {
         let body = json!({ "recipient_id": user });
-        let opened = self.call(Method::Post, "/users/@me/channels".into(), Some(&body), Rank::Reply).await.ok()?;
+        let opened = self.call(Method::POST, "/users/@me/channels".into(), Some(&body), Rank::Reply).await.ok()?;
         opened["id"].as_str().map(str::to_owned)
     }
 
     /// The first response as it is; `None`: there was none.
     pub(super) async fn original(&self, hook: &Hook) -> Result<Option<Value>, Fault> {
         let path = format!("/webhooks/{}/{}/messages/@original", self.application(), &*hook.token);
-        match self.call(Method::Get, path, None, Rank::Reply).await {
+        match self.call(Method::GET, path, None, Rank::Reply).await {
             Ok(message) => Ok(Some(message)),
             Err(fault) if fault.is_interaction_dead() || fault.is_message_gone() => Ok(None),
             Err(fault) => Err(fault),
@@ -205,13 +205,13 @@ impl Discord {
         };
         match ask.progress.clone() {
             Some(Shown::Message { channel, id }) => {
-                let _ = self.send(Method::Patch, format!("/channels/{channel}/messages/{id}"), &message, Rank::Update).await;
+                let _ = self.send(Method::PATCH, format!("/channels/{channel}/messages/{id}"), &message, Rank::Update).await;
                 return;
             }
             Some(Shown::Original) if ask.hook.as_ref().is_some_and(Hook::lives) => {
                 let Some(hook) = &ask.hook else { return };
                 let path = format!("/webhooks/{}/{}/messages/@original", self.application(), &*hook.token);
-                let _ = self.send(Method::Patch, path, &message, Rank::Update).await;
+                let _ = self.send(Method::PATCH, path, &message, Rank::Update).await;
                 return;
             }
             _ => {}
@@ -224,7 +224,7 @@ impl Discord {
         {
             let path = format!("/webhooks/{}/{}/messages/@original", self.application(), &*hook.token);
             hook.state = State::Said { private };
-            if self.send(Method::Patch, path, &message, Rank::Update).await.is_ok() {
+            if self.send(Method::PATCH, path, &message, Rank::Update).await.is_ok() {
                 ask.progress = Some(Shown::Original);
             }
             return;
@@ -235,7 +235,7 @@ impl Discord {
             false => Some(ask.place.written().to_owned()),
         };
         let Some(channel) = channel else { return };
-        if let Ok(sent) = self.send(Method::Post, format!("/channels/{channel}/messages"), &message, Rank::Update).await {
+        if let Ok(sent) = self.send(Method::POST, format!("/channels/{channel}/messages"), &message, Rank::Update).await {
             let id = sent["id"].as_str().unwrap_or_default().to_owned();
             ask.progress = Some(Shown::Message { channel, id });
         }

@@ -30,6 +30,7 @@ use self::limiter::Limiter;
 pub use self::limiter::{Permit, Rank};
 use self::route::Kind;
 pub use self::route::Route;
+pub use reqwest::Method;
 use super::super::tls;
 use crate::model::File;
 
@@ -53,6 +54,7 @@ pub struct Rest {
 }
 
 struct Shared {
+    tls: rustls::ClientConfig,
     client: reqwest::Client,
     first: First,
     limiter: Limiter,
@@ -132,9 +134,13 @@ impl Rest {
             .user_agent(AGENT)
             .build()
             .context("no HTTP client for Discord")?;
-        let first = First::new(&root, tls);
-        let shared = Shared { client, first, limiter: Limiter::default(), base, root, token, dead: watch::Sender::new(false) };
+        let first = First::new(&root, tls.clone());
+        let shared = Shared { tls, client, first, limiter: Limiter::default(), base, root, token, dead: watch::Sender::new(false) };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    pub(super) fn tls(&self) -> Arc<rustls::ClientConfig> {
+        Arc::new(self.shared.tls.clone())
     }
 
     /// Discord no longer takes the token: nothing that needs it is sent any more.

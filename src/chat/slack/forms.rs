@@ -90,7 +90,7 @@ impl Slack {
             received,
         );
         let origin = Origin { actor, conversation: place.id(), input: Some(key.to_owned()) };
-        let projects = self.desk().projects(&origin).await;
+        let projects = self.desk().candidates(&origin, &gaggle_commands::Candidates::Projects).await;
         if projects.is_empty() {
             // The desk says what there is to do first.
             let input = Handed::Message { text: message.text.0.clone(), attachments: Vec::new(), starts: true };

@@ -4,7 +4,6 @@
 //! other writes; how far it was shown is durable, so that a later program ends what this one began.
 
 mod approvals;
-mod draft;
 
 mod posts;
 mod status;
@@ -23,7 +22,7 @@ use super::place::Place;
 use super::workspace::{Call, Workspace, pause};
 use crate::chat::LiveTurn;
 use crate::model::{Turn, TurnId};
-use draft::Kept;
+use crate::chat::draft::Kept;
 
 /// How often Slack is tried again when it was away for minutes, and how long after.
 const ROUNDS: u32 = 30;

@@ -89,7 +89,11 @@ pub enum ChannelKind {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Guild {
+    #[serde(default)]
     pub id: String,
+    /// Where only a part is told.
+    #[serde(default)]
+    pub guild_id: Option<String>,
     #[serde(default)]
     pub unavailable: bool,
     #[serde(default)]
