@@ -109,6 +109,10 @@ impl Bucket {
         if rule.free {
             return Ok(());
         }
+        // Other routes may use the same bucket, which nobody knows before the first answer.
+        if rule.bucket.is_none() && self.flying > 0 {
+            return Err(None);
+        }
         let need = if spare && self.limit > 1 { 2 } else { 1 };
         if self.left < need {
             return Err(self.reset);
