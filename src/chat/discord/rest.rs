@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{RequestBuilder, StatusCode, Url};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -286,6 +286,8 @@ impl Rest {
                 built.header(CONTENT_TYPE, kind).timeout(LONG_LIMIT).body(form)
             }
             Some(body) => built.header(CONTENT_TYPE, "application/json").body(body.to_string()),
+            // Without it some servers refuse what has no body.
+            None if route.method != Method::GET => built.header(CONTENT_LENGTH, 0),
             None => built,
         })
     }
