@@ -37,6 +37,8 @@ use crate::model::File;
 const AGENT: &str = concat!("DiscordBot (gaggle, ", env!("CARGO_PKG_VERSION"), ")");
 const CONNECT: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(15);
+/// Connections that are kept for the next burst.
+const IDLE: usize = 32;
 /// Of requests with files.
 const LONG_LIMIT: Duration = Duration::from_secs(60);
 /// Of a body.
@@ -129,6 +131,7 @@ impl Rest {
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
             .connect_timeout(CONNECT)
+            .pool_max_idle_per_host(IDLE)
             .timeout(LIMIT)
             .user_agent(AGENT)
             .build()
