@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+pub use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -37,6 +38,8 @@ use crate::model::File;
 const AGENT: &str = concat!("DiscordBot (gaggle, ", env!("CARGO_PKG_VERSION"), ")");
 const CONNECT: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(15);
+/// Connections that are kept for the next burst.
+const IDLE: usize = 32;
 /// Of requests with files.
 const LONG_LIMIT: Duration = Duration::from_secs(60);
 /// Of a body.
@@ -130,6 +133,7 @@ impl Rest {
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
             .connect_timeout(CONNECT)
+            .pool_max_idle_per_host(IDLE)
             .timeout(LIMIT)
             .user_agent(AGENT)
             .build()
@@ -292,6 +296,8 @@ impl Rest {
                 built.header(CONTENT_TYPE, kind).timeout(LONG_LIMIT).body(form)
             }
             Some(body) => built.header(CONTENT_TYPE, "application/json").body(body.to_string()),
+            // Without it some servers refuse what has no body.
+            None if route.method != Method::GET => built.header(CONTENT_LENGTH, 0),
             None => built,
         })
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use super::limiter::limited;
-use super::{AGENT, CONNECT, Fault};
+use super::{AGENT, CONNECT, Fault, IDLE};
 
 const LIMIT: Duration = Duration::from_millis(2500);
 const TRIES: u32 = 4;
@@ -50,6 +50,7 @@ impl First {
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(IDLE)
             // A connection that died in silence is not found out by somebody's command.
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(5))

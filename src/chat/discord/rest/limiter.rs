@@ -394,7 +394,7 @@ impl Limiter {
                 rule.wary |= scope == Scope::User && rule.bucket.is_some();
                 let found = state.settle(&leave, Some(headers), false, now);
                 if scope != Scope::Global {
-                    state.bucket(&found, &leave.route).0.pause(now + wait + MARGIN);
+                    state.bucket(&found, &leave.route).0.pause(now + wait + MARGIN, headers::told(headers).is_none());
                 }
             }
         }

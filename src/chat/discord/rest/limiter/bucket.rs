@@ -109,6 +109,10 @@ impl Bucket {
         if rule.free {
             return Ok(());
         }
+        // Other routes may use the same bucket, which nobody knows before the first answer.
+        if rule.bucket.is_none() && self.flying > 0 {
+            return Err(None);
+        }
         let need = if spare && self.limit > 1 { 2 } else { 1 };
         if self.left < need {
             return Err(self.reset);
@@ -170,11 +174,12 @@ impl Bucket {
         }
     }
 
-    /// Discord wants none for that long.
-    pub fn pause(&mut self, until: Instant) {
+    /// Discord wants none for that long. `is_all`: that is all it told of the bucket.
+    pub fn pause(&mut self, until: Instant, is_all: bool) {
         self.paused = self.paused.max(Some(until));
-        self.left = 0;
-        self.reset = self.reset.max(Some(until));
+        if is_all {
+            (self.left, self.reset) = (0, Some(until));
+        }
     }
 
     /// It is as a new one would be.

@@ -80,7 +80,7 @@ impl Whole {
         }
     }
 
-    fn invalid(&mut self, now: Instant) -> u32 {
+    pub fn invalid(&mut self, now: Instant) -> u32 {
         while self.invalid.front().is_some_and(|(at, _)| *at + MEMORY <= now) {
             self.invalid.pop_front();
         }
