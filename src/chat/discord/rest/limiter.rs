@@ -423,8 +423,7 @@ impl Limiter {
         }
     }
 
-    /// Lets those pass who may. `Some`: when whoever looks after the others is to do it again; it is the caller who has become that,
-    /// or `is_task`.
+    /// Lets those pass who may. `Some`: when to look after the others, which is then for the caller, or for the task that it is.
     fn grant(&self, is_task: bool) -> Option<Instant> {
         loop {
             let mut state = self.lock();
