@@ -15,7 +15,7 @@ use gaggle_commands::{Command, OptionValue, Visibility};
 
 use crate::access::{self, Authorized, Caller, Policy};
 use crate::error::{Error, Result};
-use crate::handlers::{self, About, Context, Outcome};
+use crate::handlers::{self, About, Context, Links, Outcome};
 use crate::model::{Attachment, FormId, Message, Notice, Origin, Reply, Said, Timestamp, TurnId, TurnState, Values};
 use crate::store::AuditEntry;
 use crate::work::{TurnTicket, Work};
@@ -102,7 +102,10 @@ struct Inner {
 
 impl Engine {
     pub fn new(work: Work, policy: Policy, about: About) -> Self {
-        Self(Arc::new(Inner { context: Context { work, policy, about }, forms: forms::Forms::default() }))
+        Self(Arc::new(Inner {
+            context: Context { work, policy, about, links: Links::default() },
+            forms: forms::Forms::default(),
+        }))
     }
 
     pub fn work(&self) -> &Work {
@@ -125,7 +128,9 @@ impl Engine {
     async fn accept(&self, inbound: Inbound) -> Result<Ticket> {
         let Inbound { origin, input, source } = inbound;
         let command = match input {
-            Input::Message { text, attachments, starts } => return Box::pin(self.message(origin, source, text, attachments, starts)).await,
+            Input::Message { text, attachments, starts } => {
+                return Box::pin(self.message(origin, source, text, attachments, starts)).await;
+            }
             Input::Edit { source, text } => return Box::pin(self.edit(origin, &source, text)).await,
             Input::Withdraw { source } => return Box::pin(self.withdraw(&source)).await,
             Input::Gone => return Box::pin(self.gone(origin)).await,

@@ -147,7 +147,9 @@ impl Discord {
             match rest.call(request, Rank::Reply).await {
                 Ok(me) => break me,
                 Err(fault) if fault.is_token_dead() => {
-                    anyhow::bail!("`discord.token`: Discord does not take it; copy the token anew from the application's Bot page");
+                    anyhow::bail!(
+                        "`discord.token`: Discord does not take it; copy the token anew from the application's Bot page"
+                    );
                 }
                 Err(_) if tokio::time::Instant::now() > give_up => {
                     anyhow::bail!("`discord.api_url`: Discord cannot be reached at {}; look at the network", options.api_url);
@@ -239,11 +241,30 @@ impl Discord {
             "CHANNEL_CREATE" | "CHANNEL_UPDATE" | "THREAD_CREATE" | "THREAD_UPDATE" => self.channel_came(raw),
             "CHANNEL_DELETE" | "THREAD_DELETE" => self.channel_gone(raw),
             "THREAD_LIST_SYNC" => self.guild_came(raw),
-            "READY" | "RESUMED" | "GUILD_DELETE" | "GUILD_UPDATE" | "THREAD_MEMBER_UPDATE" | "THREAD_MEMBERS_UPDATE"
-            | "CHANNEL_PINS_UPDATE" | "GUILD_ROLE_CREATE" | "GUILD_ROLE_UPDATE" | "GUILD_ROLE_DELETE" | "TYPING_START"
-            | "USER_UPDATE" | "APPLICATION_COMMAND_PERMISSIONS_UPDATE" | "GUILD_INTEGRATIONS_UPDATE" | "INTEGRATION_CREATE"
-            | "INTEGRATION_UPDATE" | "INTEGRATION_DELETE" | "WEBHOOKS_UPDATE" | "GUILD_EMOJIS_UPDATE" | "GUILD_STICKERS_UPDATE"
-            | "STAGE_INSTANCE_CREATE" | "STAGE_INSTANCE_UPDATE" | "STAGE_INSTANCE_DELETE" | "VOICE_CHANNEL_STATUS_UPDATE" => {}
+            "READY"
+            | "RESUMED"
+            | "GUILD_DELETE"
+            | "GUILD_UPDATE"
+            | "THREAD_MEMBER_UPDATE"
+            | "THREAD_MEMBERS_UPDATE"
+            | "CHANNEL_PINS_UPDATE"
+            | "GUILD_ROLE_CREATE"
+            | "GUILD_ROLE_UPDATE"
+            | "GUILD_ROLE_DELETE"
+            | "TYPING_START"
+            | "USER_UPDATE"
+            | "APPLICATION_COMMAND_PERMISSIONS_UPDATE"
+            | "GUILD_INTEGRATIONS_UPDATE"
+            | "INTEGRATION_CREATE"
+            | "INTEGRATION_UPDATE"
+            | "INTEGRATION_DELETE"
+            | "WEBHOOKS_UPDATE"
+            | "GUILD_EMOJIS_UPDATE"
+            | "GUILD_STICKERS_UPDATE"
+            | "STAGE_INSTANCE_CREATE"
+            | "STAGE_INSTANCE_UPDATE"
+            | "STAGE_INSTANCE_DELETE"
+            | "VOICE_CHANNEL_STATUS_UPDATE" => {}
             kind => {
                 metrics::counter!("gaggle_discord_unknown_total").increment(1);
                 tracing::warn!(kind, "Discord sent an event that is not known here");
@@ -341,10 +362,15 @@ impl Discord {
 
     async fn call(&self, method: Method, path: String, body: Option<&Value>, rank: Rank) -> std::result::Result<Value, Fault> {
         let request = Request::new(Route::new(method, path));
-        self.rest().call(match body {
-            Some(body) => request.body(body),
-            None => request,
-        }, rank).await
+        self.rest()
+            .call(
+                match body {
+                    Some(body) => request.body(body),
+                    None => request,
+                },
+                rank,
+            )
+            .await
     }
 
     /// Reads something.
@@ -352,7 +378,13 @@ impl Discord {
         self.rest().call(Request::new(Route::new(Method::GET, path)).query(query), Rank::Reply).await
     }
 
-    async fn send(&self, method: Method, path: String, message: &render::Message, rank: Rank) -> std::result::Result<Value, Fault> {
+    async fn send(
+        &self,
+        method: Method,
+        path: String,
+        message: &render::Message,
+        rank: Rank,
+    ) -> std::result::Result<Value, Fault> {
         self.send_body(method, path, &message.body(), &message.files, rank).await
     }
 

@@ -39,13 +39,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::asked::Asked;
+use super::desk::Desk;
+use super::lanes::Lanes;
 use super::{Chat, LiveTurn, split};
 use crate::error::{Result, refused};
 use crate::model::{ConversationId, Form, Origin, Progress, Reply, Timestamp};
 use api::{Api, Fault};
-use super::asked::Asked;
-use super::desk::Desk;
-use super::lanes::Lanes;
 use limiter::{Method, Rank};
 use place::Place;
 use workspace::{Call, Workspace};

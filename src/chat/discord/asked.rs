@@ -44,9 +44,13 @@ pub enum First {
 pub enum State {
     Nothing,
     /// "Gaggle is thinking…", for one or for all.
-    Deferred { private: bool },
+    Deferred {
+        private: bool,
+    },
     /// The first response says something.
-    Said { private: bool },
+    Said {
+        private: bool,
+    },
 }
 
 #[derive(Debug)]

@@ -47,12 +47,6 @@ impl Channels {
     pub fn get(&self, id: &str) -> Option<Known> {
         self.lock().get(id).cloned()
     }
-
-    /// Channels of guilds that were heard of.
-    pub fn of_guilds(&self) -> Vec<String> {
-        let all = self.lock();
-        all.iter().filter(|(_, known)| known.kind == ChannelKind::Other && known.guild.is_some()).map(|(id, _)| id.clone()).collect()
-    }
 }
 
 impl Discord {

@@ -27,15 +27,19 @@ const USER: u8 = 6;
 
 /// All of them, in the grammar's order, and the message menu's.
 pub fn commands() -> Vec<Value> {
-    let mut all: Vec<Value> = grammar().get_subcommands().filter_map(|command| {
-        let path = command.get_name().to_owned();
-        let mut made = json!({ "name": path, "type": 1, "description": about(command), "contexts": [0, 1], "integration_types": [0] });
-        let options = inner(command, &path)?;
-        if !options.is_empty() {
-            made["options"] = json!(options);
-        }
-        Some(made)
-    }).collect();
+    let mut all: Vec<Value> = grammar()
+        .get_subcommands()
+        .filter_map(|command| {
+            let path = command.get_name().to_owned();
+            let mut made =
+                json!({ "name": path, "type": 1, "description": about(command), "contexts": [0, 1], "integration_types": [0] });
+            let options = inner(command, &path)?;
+            if !options.is_empty() {
+                made["options"] = json!(options);
+            }
+            Some(made)
+        })
+        .collect();
     all.push(json!({ "name": MENU, "type": 3, "contexts": [0, 1], "integration_types": [0] }));
     all
 }
@@ -70,7 +74,13 @@ fn option(arg: &clap::Arg, path: &str) -> Value {
     let name = option_name(arg);
     let is_switch = !arg.get_action().takes_values();
     let is_person = candidates_for(path, &name) == Candidates::People;
-    let kind = if is_switch { BOOLEAN } else if is_person { USER } else { STRING };
+    let kind = if is_switch {
+        BOOLEAN
+    } else if is_person {
+        USER
+    } else {
+        STRING
+    };
     let help = arg.get_help().map(ToString::to_string).unwrap_or_else(|| name.clone());
     let mut made = json!({ "type": kind, "name": name, "description": label(&help, ABOUT) });
     if arg.is_required_set() {
@@ -161,7 +171,9 @@ fn has(found: &Value, wanted: &Value) -> bool {
     KEYS.iter().all(|key| {
         let (f, w) = (&found[*key], &wanted[*key]);
         match (f.as_array(), w.as_array()) {
-            (Some(f), Some(w)) => f.len() == w.len() && f.iter().zip(w).all(|(f, w)| if w.is_object() { has(f, w) } else { f == w }),
+            (Some(f), Some(w)) => {
+                f.len() == w.len() && f.iter().zip(w).all(|(f, w)| if w.is_object() { has(f, w) } else { f == w })
+            }
             _ => f == w || (is_blank(f) && is_blank(w)) || (*key == "type" && kind(found) == kind(wanted)),
         }
     })

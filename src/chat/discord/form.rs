@@ -30,7 +30,8 @@ pub fn pages(form: &Form) -> usize {
 pub fn modal(form: &Form, page: usize, known: &Values) -> Value {
     let of = pages(form);
     let title = markdown::shown(&form.title).replace(['*', '`'], "");
-    let title = if of > 1 { format!("{} ({}/{of})", parts::label(&title, TITLE - 8), page + 1) } else { parts::label(&title, TITLE) };
+    let title =
+        if of > 1 { format!("{} ({}/{of})", parts::label(&title, TITLE - 8), page + 1) } else { parts::label(&title, TITLE) };
     let rows: Vec<Value> = form.fields.iter().skip(page * PAGE).take(PAGE).map(|field| input(field, known)).collect();
     json!({ "custom_id": format!("form:{}:{page}", form.id.0), "title": title, "components": rows })
 }
@@ -64,7 +65,9 @@ fn input(field: &Field, known: &Values) -> Value {
         input["placeholder"] = json!(parts::label(&hint, HINT));
     }
     let before = known.0.get(&field.name).filter(|_| !field.secret).map(|value| value.expose_secret().to_owned());
-    if let Some(value) = before.or_else(|| field.value.clone()).filter(|value| !value.is_empty() && value.chars().count() <= LONGEST) {
+    if let Some(value) =
+        before.or_else(|| field.value.clone()).filter(|value| !value.is_empty() && value.chars().count() <= LONGEST)
+    {
         input["value"] = json!(value);
     }
     json!({ "type": 1, "components": [input] })
@@ -112,7 +115,8 @@ impl Discord {
     /// A modal cannot follow a modal: a button leads to the next page.
     pub(super) async fn ask_page(&self, ask: &mut Ask, form: &Form, page: usize) {
         let of = pages(form);
-        let button = parts::named(&format!("Page {} of {of}", page + 1), &format!("form:page:{}:{page}", form.id.0), Style::Primary);
+        let button =
+            parts::named(&format!("Page {} of {of}", page + 1), &format!("form:page:{}:{page}", form.id.0), Style::Primary);
         let cancel = parts::named("Cancel", &format!("form:no:{}", form.id.0), Style::Plain);
         let content = format!("Page {page} of {of} is kept. Go on with the next one.");
         let message = Message { content, components: vec![parts::row(&[button, cancel])], ..Message::default() };

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use gaggle_commands::{Candidates, OptionValue};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -19,7 +18,7 @@ use super::place::Place;
 use super::render::{Message, parts};
 use super::{Discord, SURFACE, commands, form};
 use crate::chat::desk::Handed;
-use crate::model::{Actor, FormId, Origin, Reply, TurnId, Values};
+use crate::model::{Actor, FormId, Origin, TurnId, Values};
 
 /// How long a quick command may take before it is deferred all the same.
 const QUICK: Duration = Duration::from_millis(1_200);
@@ -408,11 +407,6 @@ impl Discord {
         }
         let name = if name.is_empty() { user } else { name };
         Actor { surface: SURFACE.to_owned(), id: user.to_owned(), name: name.to_owned(), groups }
-    }
-
-    pub(super) async fn refuse(&self, origin: &Origin, ask: Ask, why: &str) {
-        self.asked().put(origin.input.as_deref().unwrap_or_default(), ask);
-        self.answer(origin, Reply { private: true, ..Reply::refused(why) }).boxed().await;
     }
 }
 

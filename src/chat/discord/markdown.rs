@@ -117,6 +117,9 @@ mod tests {
     fn people_are_named() {
         assert_eq!(named("You are `discord:123456789012345678`."), "You are <@123456789012345678>.");
         assert_eq!(named("by discord:123456789012345678, yes"), "by <@123456789012345678>, yes");
-        assert_eq!(named("discord:7 stays, and mydiscord:123456789012345678"), "discord:7 stays, and mydiscord:123456789012345678");
+        assert_eq!(
+            named("discord:7 stays, and mydiscord:123456789012345678"),
+            "discord:7 stays, and mydiscord:123456789012345678"
+        );
     }
 }

@@ -267,7 +267,8 @@ impl Discord {
             return Some(known);
         }
         let (channel, message) = about.split_once('/')?;
-        let found: Value = self.call(Method::GET, format!("/channels/{channel}/messages/{message}"), None, Rank::Reply).await.ok()?;
+        let found: Value =
+            self.call(Method::GET, format!("/channels/{channel}/messages/{message}"), None, Rank::Reply).await.ok()?;
         let message: Message = serde_json::from_value(found).ok()?;
         Some(quoted(&message.name(), &message.content))
     }

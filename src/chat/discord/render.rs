@@ -52,10 +52,6 @@ impl Message {
             "allowed_mentions": { "parse": [] },
         })
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.content.is_empty() && self.embeds.is_empty() && self.files.is_empty()
-    }
 }
 
 pub fn pieces(md: &str) -> Vec<String> {

@@ -129,7 +129,8 @@ impl Discord {
             },
             _ => {}
         }
-        let sent = self.send_body(Method::POST, format!("/channels/{channel}/messages"), &body, &message.files, Rank::Reply).await;
+        let sent =
+            self.send_body(Method::POST, format!("/channels/{channel}/messages"), &body, &message.files, Rank::Reply).await;
         let Err(fault) = sent else { return };
         if !fault.is_place_gone() || ask.place.is_direct() {
             return tracing::warn!(code = fault.code(), "a reply reached nobody");
@@ -245,9 +246,10 @@ impl Discord {
         let Some(place) = Place::parse(&to.conversation) else { return };
         let input = to.input.clone().unwrap_or_default();
         self.asked().put_form(form.clone(), &input);
-        let ask = self.asked().get(&input).unwrap_or_else(|| {
-            std::sync::Arc::new(tokio::sync::Mutex::new(Ask::new(From::Place, &to.actor.id, place)))
-        });
+        let ask = self
+            .asked()
+            .get(&input)
+            .unwrap_or_else(|| std::sync::Arc::new(tokio::sync::Mutex::new(Ask::new(From::Place, &to.actor.id, place))));
         let mut ask = ask.lock().await;
         if !form.confirm && self.open(&mut ask, form).await {
             return;

@@ -31,7 +31,6 @@ use self::limiter::Limiter;
 pub use self::limiter::{Permit, Rank};
 use self::route::Kind;
 pub use self::route::Route;
-pub use reqwest::Method;
 use super::super::tls;
 use crate::model::File;
 
@@ -139,7 +138,8 @@ impl Rest {
             .build()
             .context("no HTTP client for Discord")?;
         let first = First::new(&root, tls.clone());
-        let shared = Shared { tls, client, first, limiter: Limiter::default(), base, root, token, dead: watch::Sender::new(false) };
+        let shared =
+            Shared { tls, client, first, limiter: Limiter::default(), base, root, token, dead: watch::Sender::new(false) };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -17,8 +17,8 @@ pub use names::{ids, named};
 pub use turn::{progress, stop_button, tool_line, turn_footer, working};
 
 use super::markdown::{mrkdwn, plain};
-use crate::chat::split::pieces;
 use super::text::escape;
+use crate::chat::split::pieces;
 use crate::model::{Action, Card, File, Notice, Reply};
 pub use parts::section;
 use parts::{Row, label};

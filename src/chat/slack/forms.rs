@@ -8,13 +8,13 @@ use super::Slack;
 use super::api::Fault;
 use super::asked::{Ask, From};
 use super::blocks::parts::plain_text;
-use crate::chat::desk::Handed;
 use super::limiter::{Method, Rank};
 use super::modal::{ACTION, FILE};
 use super::payload::{File, Shortcut, State, Submit};
 use super::place::Place;
 use super::text;
 use super::workspace::{Call, Workspace};
+use crate::chat::desk::Handed;
 use crate::model::{Origin, Reply, Values};
 
 /// The modal of the message shortcut.

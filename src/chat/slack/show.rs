@@ -21,8 +21,8 @@ use super::limiter::{Method, Rank};
 use super::place::Place;
 use super::workspace::{Call, Workspace, pause};
 use crate::chat::LiveTurn;
-use crate::model::{Turn, TurnId};
 use crate::chat::draft::Kept;
+use crate::model::{Turn, TurnId};
 
 /// How often Slack is tried again when it was away for minutes, and how long after.
 const ROUNDS: u32 = 30;

@@ -77,12 +77,13 @@ impl Board {
 
     pub async fn ready(&self) -> Result<(), GivenUp> {
         let (mut state, mut waiting) = (self.0.state.subscribe(), self.0.waiting.subscribe());
+        let given_up = async { state.wait_for(|state| state.given_up.is_some()).await.ok().and_then(|state| state.given_up) };
+        let greeted = async { waiting.wait_for(|waiting| *waiting == 0).await.is_ok() };
         tokio::select! {
             biased;
-            Ok(state) = state.wait_for(|state| state.given_up.is_some()) => state.given_up.map_or(Ok(()), Err),
-            Ok(_) = waiting.wait_for(|waiting| *waiting == 0) => Ok(()),
-            // Both senders are ours.
-            else => std::future::pending().await,
+            why = given_up => why.map_or(Ok(()), Err),
+            // The sender is ours.
+            true = greeted => Ok(()),
         }
     }
 

@@ -26,9 +26,6 @@ pub struct Interaction {
     pub user: Option<User>,
     #[serde(default)]
     pub data: Option<Data>,
-    /// Whose button was pressed.
-    #[serde(default)]
-    pub message: Option<Message>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +78,6 @@ pub struct Data {
     #[serde(default)]
     pub custom_id: String,
     #[serde(default)]
-    pub values: Vec<String>,
-    #[serde(default)]
     pub components: Vec<Row>,
 }
 
@@ -103,8 +98,6 @@ pub struct Given {
 pub struct Resolved {
     #[serde(default)]
     pub messages: std::collections::HashMap<String, Message>,
-    #[serde(default)]
-    pub attachments: std::collections::HashMap<String, super::Attachment>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

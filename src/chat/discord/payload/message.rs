@@ -26,13 +26,8 @@ pub struct Message {
     pub webhook_id: Option<String>,
     #[serde(default)]
     pub edited_timestamp: Option<String>,
-    #[serde(default)]
-    pub nonce: Option<serde_json::Value>,
     #[serde(default, rename = "type")]
     pub kind: u16,
-    /// The thread that was begun from it.
-    #[serde(default)]
-    pub thread: Option<Channel>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -67,16 +62,6 @@ pub struct Channel {
     pub guild_id: Option<String>,
     #[serde(default)]
     pub parent_id: Option<String>,
-    #[serde(default)]
-    pub thread_metadata: Option<Metadata>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Metadata {
-    #[serde(default)]
-    pub archived: bool,
-    #[serde(default)]
-    pub locked: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +79,6 @@ pub struct Guild {
     /// Where only a part is told.
     #[serde(default)]
     pub guild_id: Option<String>,
-    #[serde(default)]
-    pub unavailable: bool,
     #[serde(default)]
     pub channels: Vec<Channel>,
     #[serde(default)]

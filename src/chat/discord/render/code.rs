@@ -21,7 +21,9 @@ pub fn apart(md: &str, ended: bool) -> (String, Vec<File>) {
                 Some(fence) => open = Some((fence, line.to_owned(), String::new())),
                 None => out.push_str(line),
             },
-            Some((fence, mut whole, code)) if line.ends_with('\n') && fence.is_closed_by(content) || fence.is_closed_by(content) && ended => {
+            Some((fence, mut whole, code))
+                if line.ends_with('\n') && fence.is_closed_by(content) || fence.is_closed_by(content) && ended =>
+            {
                 whole.push_str(line);
                 close(&mut out, &mut files, &fence, &whole, code, true);
             }

@@ -84,7 +84,11 @@ impl Posts<'_> {
         let abandoned = show.live.is_abandoned();
         show.read(|turn| {
             flow.take(turn);
-            Wanted { messages: messages(turn, &flow.text, has_message || began.elapsed() >= LONG), ended: turn.state.is_last(), abandoned }
+            Wanted {
+                messages: messages(turn, &flow.text, has_message || began.elapsed() >= LONG),
+                ended: turn.state.is_last(),
+                abandoned,
+            }
         })
     }
 
