@@ -1,6 +1,7 @@
 //! Commands from Slack, by socket: how soon they are acknowledged, what they cost, how small the idle program is. Beside it, if
 //! `GAGGLE_BENCH_OTHER` is a command line, another bot at the same workspace: it finds `SLACK_API_URL`, `SLACK_BOT_TOKEN` and
-//! `SLACK_APP_TOKEN`, and answers `/gaggle`. `GAGGLE_TEST_EXE` is the program to measure, if not this build's own.
+//! `SLACK_APP_TOKEN`, and answers `/gaggle`. `GAGGLE_TEST_EXE` is the program to measure, if not this build's own;
+//! `GAGGLE_BENCH_RATE` is how many commands a second there are.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
 #[path = "../tests/support/mod.rs"]
@@ -11,8 +12,12 @@ use std::time::Duration;
 
 use support::slack::{APP_TOKEN, BOT_TOKEN, Bot, Kind, Slack, Way};
 
-const RATE: u32 = 200;
 const SECONDS: u32 = 10;
+
+/// Commands a second.
+fn rate() -> u32 {
+    std::env::var("GAGGLE_BENCH_RATE").map_or(200, |rate| rate.parse().unwrap())
+}
 
 #[tokio::main]
 async fn main() {
@@ -51,10 +56,10 @@ async fn measure(name: &str, slack: &Slack, pid: u32, command: &str) {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let idle = resident(pid);
     let before = cpu(pid);
-    let mut tick = tokio::time::interval(Duration::from_secs(1) / RATE);
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / rate());
     let mut acks = Vec::new();
     let creates = command == "project create";
-    for n in 0..RATE * SECONDS {
+    for n in 0..rate() * SECONDS {
         tick.tick().await;
         let text = if creates { format!("project create p{n}") } else { command.to_owned() };
         let (ann, channel) = (ann.clone(), channel.clone());
@@ -64,7 +69,7 @@ async fn measure(name: &str, slack: &Slack, pid: u32, command: &str) {
     for ack in acks {
         took.push(ack.await.unwrap());
     }
-    let wanted = (RATE * SECONDS) as usize;
+    let wanted = (rate() * SECONDS) as usize;
     slack
         .wait("every answer", |s| {
             let ephemeral = s.seen_by(&ann.id).len();
@@ -79,7 +84,7 @@ async fn measure(name: &str, slack: &Slack, pid: u32, command: &str) {
         at(0.5),
         at(0.99),
         at(1.0),
-        used / f64::from(RATE * SECONDS) * 1000.0,
+        used / f64::from(rate() * SECONDS) * 1000.0,
         resident(pid)
     );
 }

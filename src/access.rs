@@ -337,6 +337,8 @@ fn project_of(command: &Command) -> Option<&str> {
         | Command::Approval(ApprovalCommand::List)
         | Command::Thread(_)
         | Command::Whoami
+        | Command::Link(_)
+        | Command::Unlink(_)
         | Command::Status
         | Command::Audit(_)
         | Command::Help(_) => None,

@@ -1,9 +1,9 @@
 //! The composition root: the only file that names concrete adapters, and the only one that reads the configuration.
 
 mod check;
+mod desk;
 mod names;
 mod parts;
-mod slack;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::{Patience, demo};
 use crate::chat::Chat;
 use crate::chat::console::{self, Console, Door, Handed, Line, Mode, Output, Setup, Taker};
+use crate::chat::discord::Discord;
 use crate::chat::slack::{Slack, manifest};
 use crate::cli::{Cli, Command, Dev, DevAgent, Manifest, Serve};
 use crate::config::{AgentName, Config, Fault};
@@ -30,7 +31,7 @@ use crate::runtime::kubernetes::ServerKeys;
 use crate::server::{self, Readiness};
 use crate::store::{self, Journal, Store};
 use crate::work::{self, Work};
-use slack::SlackDesk;
+use desk::ChatDesk;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -102,7 +103,7 @@ async fn run_serve(serve: Serve) -> anyhow::Result<ExitCode> {
         Err(faults) => return Ok(report(&faults)),
     };
     let door = match door(serve.json) {
-        Way::Plain if config.slack.is_some() => None,
+        Way::Plain if config.slack.is_some() || config.discord.is_some() => None,
         way => Some(way),
     };
     if door == Some(Way::Plain) {
@@ -146,7 +147,8 @@ struct Seat {
 struct App {
     engine: Engine,
     seat: Option<Seat>,
-    slack: Option<(Slack, Arc<SlackDesk>)>,
+    slack: Option<Slack>,
+    discord: Option<Discord>,
     recovered: Vec<crate::model::Turn>,
     control: Option<Control>,
     server: Option<(tokio::net::TcpListener, axum::Router)>,
@@ -168,12 +170,21 @@ impl App {
             None => None,
             Some(address) => Some((server::listen(address).await?, server::routes(server::metrics()?, ready.clone()))),
         };
-        let slack = match config.slack.take() {
-            Some(options) => {
-                let journal = Journal::open(&store).await.context("what came in cannot be kept")?;
-                let desk = Arc::new(SlackDesk::new(store.clone(), journal, &config.access.roles));
-                Some((Slack::connect(options, desk.clone()).await?, desk))
-            }
+        let journal = match config.slack.is_some() || config.discord.is_some() {
+            true => Some(Journal::open(&store).await.context("what came in cannot be kept")?),
+            false => None,
+        };
+        let desk = |prefix| {
+            let journal = journal.clone()?;
+            Some(Arc::new(ChatDesk::new(prefix, store.clone(), journal, &config.access.roles)))
+        };
+        let (slack_desk, discord_desk) = (desk("slack:"), desk("discord:"));
+        let slack = match config.slack.take().zip(slack_desk.clone()) {
+            Some((options, desk)) => Some(Slack::connect(options, desk).await?),
+            None => None,
+        };
+        let discord = match config.discord.take().zip(discord_desk.clone()) {
+            Some((options, desk)) => Some(Discord::connect(options, desk).await?),
             None => None,
         };
         let cipher = store.clone();
@@ -185,7 +196,8 @@ impl App {
         });
         let mut chats: Vec<Arc<dyn Chat>> = Vec::new();
         chats.extend(seat.iter().map(|seat| Arc::new(seat.console.clone()) as Arc<dyn Chat>));
-        chats.extend(slack.iter().map(|(slack, _)| Arc::new(slack.clone()) as Arc<dyn Chat>));
+        chats.extend(slack.iter().map(|slack| Arc::new(slack.clone()) as Arc<dyn Chat>));
+        chats.extend(discord.iter().map(|discord| Arc::new(discord.clone()) as Arc<dyn Chat>));
         let patience = Patience { stream_idle: config.agent.stream_idle_timeout, ..Patience::default() };
         let work = Work::new(store.clone(), runtime, chats, config.limits, patience);
         let recovered = work
@@ -195,15 +207,15 @@ impl App {
         let control = Control::open(store.dir());
         let about = About { version: VERSION, started: Timestamp::now(), agent };
         let engine = Engine::new(work, config.access, about);
-        if let Some((_, desk)) = &slack {
+        for desk in slack_desk.iter().chain(&discord_desk) {
             desk.open(engine.clone());
         }
         let idle_stop = config.runtime.idle_stop;
-        Ok(Self { engine, seat, slack, recovered, control, server, ready, idle_stop })
+        Ok(Self { engine, seat, slack, discord, recovered, control, server, ready, idle_stop })
     }
 
     async fn run(self, users: bool) -> anyhow::Result<ExitCode> {
-        let Self { engine, mut seat, slack, recovered, control, server, ready, idle_stop } = self;
+        let Self { engine, mut seat, slack, discord, recovered, control, server, ready, idle_stop } = self;
         let stop = CancellationToken::new();
         // Nothing more comes in while what is under way ends.
         let listening = CancellationToken::new();
@@ -216,17 +228,23 @@ impl App {
         let mut terminate = signals()?;
         let mut hangup = hangup(seat.as_ref().map(|seat| seat.way))?;
         let slack_runs = match &slack {
-            Some((slack, _)) => Some(slack.start(listening.clone()).await?),
+            Some(slack) => Some(slack.start(listening.clone()).await?),
+            None => None,
+        };
+        let discord_runs = match &discord {
+            Some(discord) => Some(discord.start(listening.clone()).await?),
             None => None,
         };
         if let Some((listener, mut routes)) = server {
-            if let Some(doors) = slack_runs.as_ref().and_then(|running| running.routes.clone()) {
+            let slack_doors = slack_runs.as_ref().and_then(|running| running.routes.clone());
+            let discord_doors = discord_runs.as_ref().and_then(|running| running.routes.clone());
+            for doors in slack_doors.into_iter().chain(discord_doors) {
                 routes = routes.merge(doors);
             }
             tasks.push(tokio::spawn(server::serve(listener, routes, stop.clone())));
         }
-        // Who hears that the console is ready may ask the server whether all is; Slack has to reach us first.
-        ready.set(slack_runs.is_none());
+        // Who hears that the console is ready may ask the server whether all is; the chats have to reach us first.
+        ready.set(slack_runs.is_none() && discord_runs.is_none());
         // The first line of the console's, before anything that is taken up is told there.
         if let Some(seat) = &seat {
             seat.console.ready(VERSION).await;
@@ -241,11 +259,14 @@ impl App {
                 if let Some(running) = &slack_runs {
                     running.ready().await;
                 }
+                if let Some(running) = &discord_runs {
+                    running.ready().await;
+                }
                 ready.set(true);
                 tracing::info!(version = VERSION, "ready");
                 // Kept until the end, and with it the sockets.
                 std::future::pending::<()>().await;
-                drop(slack_runs);
+                drop((slack_runs, discord_runs));
             })
         };
         let closed = seat.as_ref().map(|seat| seat.output.closed.clone());
@@ -268,7 +289,7 @@ impl App {
         };
         let code = tokio::select! {
             // A person has seen what was refused. Where a chat is served too, the end of the input is not the end.
-            failed = door, if slack.is_none() => if failed && way != Some(Way::Terminal) { ExitCode::FAILURE } else { ExitCode::SUCCESS },
+            failed = door, if slack.is_none() && discord.is_none() => if failed && way != Some(Way::Terminal) { ExitCode::FAILURE } else { ExitCode::SUCCESS },
             () = terminate.wait() => ExitCode::SUCCESS,
             Some(()) = async { hangup.as_mut()?.recv().await } => ExitCode::SUCCESS,
             () = closed => ExitCode::SUCCESS,
@@ -279,8 +300,11 @@ impl App {
             seat.console.close_input();
         }
         work.shutdown().await;
-        if let Some((slack, _)) = &slack {
+        if let Some(slack) = &slack {
             slack.finish(Duration::from_secs(5)).await;
+        }
+        if let Some(discord) = &discord {
+            discord.finish(Duration::from_secs(5)).await;
         }
         stop.cancel();
         heard.abort();

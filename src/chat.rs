@@ -1,8 +1,19 @@
 //! The port to the surfaces: what the engine asks of them. Surfaces know no project, no role and no store.
 
+mod approvals;
+mod asked;
 pub mod console;
+pub mod desk;
+pub mod discord;
+mod draft;
+mod flow;
+pub mod lanes;
+mod lines;
 mod live;
+mod quiet;
 pub mod slack;
+pub mod split;
+mod tls;
 
 use async_trait::async_trait;
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod agent;
+mod discord;
 mod environment;
 mod file;
 mod keys;
@@ -42,6 +43,7 @@ pub struct Config {
     pub cluster: kubernetes::Access,
     /// `None`: Slack is not used.
     pub slack: Option<chat::slack::Options>,
+    pub discord: Option<chat::discord::Options>,
     pub access: Policy,
     pub limits: Limits,
     /// `GAGGLE_SECRET_KEY`: what seals the stored secrets; never in the file.
@@ -127,6 +129,7 @@ impl Config {
             cluster: kubernetes::access(reader),
             agent,
             slack: slack::read(reader, listens),
+            discord: discord::read(reader, listens),
             access: access::read(reader),
             limits: limits(reader),
             secret_key: reader.secret_key.take(),

@@ -15,7 +15,7 @@ use gaggle_commands::{Command, OptionValue, Visibility};
 
 use crate::access::{self, Authorized, Caller, Policy};
 use crate::error::{Error, Result};
-use crate::handlers::{self, About, Context, Outcome};
+use crate::handlers::{self, About, Context, Links, Outcome};
 use crate::model::{Attachment, FormId, Message, Notice, Origin, Reply, Said, Timestamp, TurnId, TurnState, Values};
 use crate::store::AuditEntry;
 use crate::work::{TurnTicket, Work};
@@ -102,7 +102,10 @@ struct Inner {
 
 impl Engine {
     pub fn new(work: Work, policy: Policy, about: About) -> Self {
-        Self(Arc::new(Inner { context: Context { work, policy, about }, forms: forms::Forms::default() }))
+        Self(Arc::new(Inner {
+            context: Context { work, policy, about, links: Links::default() },
+            forms: forms::Forms::default(),
+        }))
     }
 
     pub fn work(&self) -> &Work {
@@ -125,19 +128,21 @@ impl Engine {
     async fn accept(&self, inbound: Inbound) -> Result<Ticket> {
         let Inbound { origin, input, source } = inbound;
         let command = match input {
-            Input::Message { text, attachments, starts } => return self.message(origin, source, text, attachments, starts).await,
-            Input::Edit { source, text } => return self.edit(origin, &source, text).await,
-            Input::Withdraw { source } => return self.withdraw(&source).await,
-            Input::Gone => return self.gone(origin).await,
-            Input::Feedback { turn, good } => return self.feedback(origin, turn, good).await,
-            Input::Form { form, values } => return self.answer_form(origin, form, Some(values)).await,
-            Input::CancelForm { form } => return self.answer_form(origin, form, None).await,
+            Input::Message { text, attachments, starts } => {
+                return Box::pin(self.message(origin, source, text, attachments, starts)).await;
+            }
+            Input::Edit { source, text } => return Box::pin(self.edit(origin, &source, text)).await,
+            Input::Withdraw { source } => return Box::pin(self.withdraw(&source)).await,
+            Input::Gone => return Box::pin(self.gone(origin)).await,
+            Input::Feedback { turn, good } => return Box::pin(self.feedback(origin, turn, good)).await,
+            Input::Form { form, values } => return Box::pin(self.answer_form(origin, form, Some(values))).await,
+            Input::CancelForm { form } => return Box::pin(self.answer_form(origin, form, None)).await,
             Input::Text(text) if !gaggle_commands::is_command(&text) => {
-                return self.message(origin, source, text, Vec::new(), false).await;
+                return Box::pin(self.message(origin, source, text, Vec::new(), false)).await;
             }
             Input::Text(text) => match gaggle_commands::parse_text(&text) {
                 Err(usage) if !usage.missing.is_empty() && self.asks_for_arguments(&origin) => {
-                    return self.ask_arguments(origin, source, &text, usage).await;
+                    return Box::pin(self.ask_arguments(origin, source, &text, usage)).await;
                 }
                 other => other,
             },
@@ -220,11 +225,11 @@ impl Engine {
         if call.values.is_none()
             && let Some(form) = handlers::form(&self.0.context, &call)?
         {
-            return self.ask_form(call, form).await;
+            return Box::pin(self.ask_form(call, form)).await;
         }
         // What opens a turn is accepted once that is durable; the rest goes on by itself.
         if handlers::opens_turn(&call.command) {
-            return match handlers::handle(&self.0.context, call).await? {
+            return match Box::pin(handlers::handle(&self.0.context, call)).await? {
                 Outcome::Turn(ticket) => Ok(Ticket::turn(ticket)),
                 Outcome::Reply(reply) => {
                     let ok = reply.notice == Notice::Ok;

@@ -7,6 +7,7 @@ mod candidates;
 mod cards;
 mod exec;
 mod general;
+mod link;
 mod project;
 mod project_channel;
 mod project_settings;
@@ -17,6 +18,7 @@ mod show;
 
 pub use candidates::candidates;
 use gaggle_commands::{Command, ProjectCommand, ProjectSecretCommand, SecretCommand, SessionCommand};
+pub use link::Links;
 
 use crate::access::{Authorized, Policy};
 use crate::error::Result;
@@ -29,6 +31,7 @@ pub struct Context {
     pub work: Work,
     pub policy: Policy,
     pub about: About,
+    pub links: Links,
 }
 
 /// Facts about this program.
@@ -62,6 +65,7 @@ pub fn form(context: &Context, call: &Authorized) -> Result<Option<Form>> {
         Command::Session(SessionCommand::Delete { yes: false, .. }) => {
             Some(show::confirm(session::delete_question(call.session()?)))
         }
+        Command::Link(link) => link::question(context, call, link)?,
         Command::Project(ProjectCommand::Secret(ProjectSecretCommand::Set { key, .. })) => {
             takes_secrets()?;
             Some(secret::value_form(&key.0, &format!("the project `{}`", call.project()?.name)))
@@ -74,20 +78,25 @@ pub fn form(context: &Context, call: &Authorized) -> Result<Option<Form>> {
     })
 }
 
+/// Each kind has a future of its own size: what is small does not carry the largest one's.
 pub async fn handle(context: &Context, call: Authorized) -> Result<Outcome> {
     let reply = match &call.command {
-        Command::Ask(ask) => return ask::ask(context, &call, ask).await.map(Outcome::Turn),
-        Command::Session(SessionCommand::Retry { .. }) => return session::retry(context, &call).await.map(Outcome::Turn),
-        Command::Project(command) => project::handle(context, &call, command).await?,
-        Command::Session(command) => session::handle(context, &call, command).await?,
-        Command::Secret(command) => secret::handle(context, &call, command).await?,
-        Command::Approve(approve) => approval::approve(context, &call, approve).await?,
-        Command::Deny(deny) => approval::deny(context, &call, deny).await?,
-        Command::Approval(command) => approval::handle(context, &call, command).await?,
-        Command::Thread(thread) => general::thread(context, &call, thread).await?,
+        Command::Ask(ask) => return Box::pin(ask::ask(context, &call, ask)).await.map(Outcome::Turn),
+        Command::Session(SessionCommand::Retry { .. }) => {
+            return Box::pin(session::retry(context, &call)).await.map(Outcome::Turn);
+        }
+        Command::Project(command) => Box::pin(project::handle(context, &call, command)).await?,
+        Command::Session(command) => Box::pin(session::handle(context, &call, command)).await?,
+        Command::Secret(command) => Box::pin(secret::handle(context, &call, command)).await?,
+        Command::Approve(approve) => Box::pin(approval::approve(context, &call, approve)).await?,
+        Command::Deny(deny) => Box::pin(approval::deny(context, &call, deny)).await?,
+        Command::Approval(command) => Box::pin(approval::handle(context, &call, command)).await?,
+        Command::Thread(thread) => Box::pin(general::thread(context, &call, thread)).await?,
         Command::Whoami => general::whoami(context, &call).await?,
+        Command::Link(link) => Box::pin(link::link(context, &call, link)).await?,
+        Command::Unlink(unlink) => Box::pin(link::unlink(context, &call, unlink)).await?,
         Command::Status => general::status(context, &call).await?,
-        Command::Audit(audit) => audit::audit(context, &call, audit).await?,
+        Command::Audit(audit) => Box::pin(audit::audit(context, &call, audit)).await?,
         Command::Help(help) => general::help(&call, help)?,
     };
     Ok(Outcome::Reply(reply))

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 /// To standard error or, while one is in use, the terminal, `warn` and up unless `GAGGLE_LOG` says otherwise (`info`, `gaggle=debug`, …).
 fn log() {
     let filter = std::env::var("GAGGLE_LOG").ok().and_then(|f| f.parse().ok());
-    let filter = filter.unwrap_or_else(|| tracing_subscriber::EnvFilter::new("warn,kube_client=off"));
+    let filter = filter.unwrap_or_else(|| tracing_subscriber::EnvFilter::new("warn,kube_client=off,tungstenite=off"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| gaggle::chat::console::Log).with_ansi(colours).init();
 }

@@ -16,10 +16,10 @@ impl Command {
         self.render(|_, value| Some(value.to_owned()))
     }
 
-    /// The command for the audit log: names, ids and flags; no message, title, reason or variable's value.
+    /// The command for the audit log: names, ids and flags; no message, title, reason, code or variable's value.
     pub fn summary(&self) -> String {
         self.render(|id, value| match id {
-            "message" | "title" | "reason" => None,
+            "message" | "title" | "reason" | "code" => None,
             // Help may be asked for with more after the command's words than belongs there.
             "command" if !tree::is_word(value) => None,
             "env" => value.split_once('=').map(|(name, _)| format!("{name}=…")),
@@ -157,6 +157,8 @@ fn arguments(command: &Command) -> Arguments {
         }
         Command::Deny(deny) => [maybe("id", deny.id.map(|id| format!("a{id}"))), maybe("reason", deny.reason.as_ref())].concat(),
         Command::Approval(ApprovalCommand::List) | Command::Whoami | Command::Status => Vec::new(),
+        Command::Link(link) => maybe("code", link.code.as_ref()),
+        Command::Unlink(unlink) => maybe("identity", unlink.identity.as_ref()),
         Command::Thread(thread) => maybe("number", thread.number),
         Command::Audit(audit) => [one("tail", audit.tail), maybe("user", audit.user.as_ref())].concat(),
         Command::Help(help) => help.command.iter().map(|word| ("command", word.clone())).collect(),

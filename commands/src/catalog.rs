@@ -75,6 +75,8 @@ pub struct Entry {
     pub secret: bool,
     /// It takes the right to run commands besides, which the configuration gives.
     pub executes: bool,
+    /// Its answer takes more than a look into the store: surfaces with deadlines say so first.
+    pub works: bool,
     /// Only the console has it; elsewhere the platform's own threads do its work.
     pub console_only: bool,
     /// At least one, each a whole command.
@@ -90,6 +92,7 @@ const fn command(path: &'static str, role: Role, of: Target, examples: &'static 
         at_once: false,
         secret: false,
         executes: false,
+        works: false,
         console_only: false,
         examples,
     }
@@ -116,6 +119,10 @@ impl Entry {
         self.executes = true;
         self
     }
+    const fn works(mut self) -> Self {
+        self.works = true;
+        self
+    }
     const fn console_only(mut self) -> Self {
         self.console_only = true;
         self
@@ -139,7 +146,7 @@ pub const CATALOG: &[Entry] = &[
     ),
     command("project list", Viewer, Person, &["/project list"]).private(),
     command("project show", Viewer, Project, &["/project show demo", "/project show ann/demo"]).private(),
-    command("project status", Viewer, Project, &["/project status demo"]).private(),
+    command("project status", Viewer, Project, &["/project status demo"]).private().works(),
     command("project rename", Owner, Project, &["/project rename demo shop"]),
     command(
         "project update",
@@ -149,10 +156,12 @@ pub const CATALOG: &[Entry] = &[
     ),
     command("project share", Owner, Project, &["/project share demo @ann", "/project share demo @ann --role viewer"]),
     command("project unshare", Owner, Project, &["/project unshare demo @ann"]),
-    command("project activate", Member, Project, &["/project activate demo"]),
-    command("project deactivate", Member, Project, &["/project deactivate demo"]),
-    command("project restart", Member, Project, &["/project restart demo"]),
-    command("project delete", Owner, Project, &["/project delete demo", "/project delete demo --keep-data --yes"]).confirmed(),
+    command("project activate", Member, Project, &["/project activate demo"]).works(),
+    command("project deactivate", Member, Project, &["/project deactivate demo"]).works(),
+    command("project restart", Member, Project, &["/project restart demo"]).works(),
+    command("project delete", Owner, Project, &["/project delete demo", "/project delete demo --keep-data --yes"])
+        .confirmed()
+        .works(),
     command(
         "project logs",
         Viewer,
@@ -164,7 +173,8 @@ pub const CATALOG: &[Entry] = &[
             "/project logs demo --previous",
         ],
     )
-    .private(),
+    .private()
+    .works(),
     command(
         "project exec",
         Member,
@@ -172,7 +182,8 @@ pub const CATALOG: &[Entry] = &[
         &["/project exec demo -- git status", "/project exec demo --timeout 20m -- cargo test --workspace"],
     )
     .private()
-    .executes(),
+    .executes()
+    .works(),
     command("project use", Owner, Project, &["/project use demo"]),
     command("project unuse", Viewer, Person, &["/project unuse"]),
     command("project secret set", Owner, Project, &["/project secret set demo OPENAI_API_KEY"]).private().secret(),
@@ -194,7 +205,9 @@ pub const CATALOG: &[Entry] = &[
     command("secret unset", Viewer, Person, &["/secret unset OPENAI_API_KEY"]).private().secret(),
     command("thread", Viewer, Person, &["/thread", "/thread 2"]).private().console_only(),
     command("whoami", Viewer, Person, &["/whoami"]).private(),
-    command("status", Viewer, Person, &["/status"]).private().at_once(),
+    command("link", Viewer, Person, &["/link", "/link K7QF-3M9X"]).private().secret(),
+    command("unlink", Viewer, Person, &["/unlink", "/unlink slack:U012AB3CD"]).private(),
+    command("status", Viewer, Person, &["/status"]).private().at_once().works(),
     command("audit", Admin, Person, &["/audit", "/audit --tail 200 --user @ann"]).private(),
     command("help", Viewer, Person, &["/help", "/help project create"]).private(),
 ];
@@ -251,6 +264,8 @@ impl Command {
             Self::Approval(ApprovalCommand::List) => "approval list",
             Self::Thread(_) => "thread",
             Self::Whoami => "whoami",
+            Self::Link(_) => "link",
+            Self::Unlink(_) => "unlink",
             Self::Status => "status",
             Self::Audit(_) => "audit",
             Self::Help(_) => "help",

@@ -13,6 +13,7 @@ mod check;
 mod complete;
 mod general;
 mod help;
+mod link;
 mod nearest;
 mod options;
 mod project;
@@ -34,6 +35,7 @@ pub use catalog::{CATALOG, Entry, Need, Role, Target, Visibility, entry};
 pub use complete::{Candidates, Completion, candidates_for, complete};
 pub use general::{Help, Thread};
 pub use help::{help, overview};
+pub use link::{Link, Unlink};
 pub use options::{OptionValue, parse_options};
 pub use project::{Expose, Mode, ProjectCommand, ProjectSecretCommand, ProjectSettings};
 pub use repo::RepoUrl;
@@ -70,6 +72,10 @@ pub enum Command {
     Thread(Thread),
     /// Who you are to Gaggle, and what you may do
     Whoami,
+    /// Be the same person here and on another surface
+    Link(Link),
+    /// Separate one of your identities again
+    Unlink(Unlink),
     /// Runtime, agents, surfaces, store and running turns
     Status,
     /// What was asked and decided, newest first

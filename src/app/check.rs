@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::parts::{agent_on_kubernetes, runtime};
 use super::{environment, say};
-use crate::chat::slack;
+use crate::chat::{discord, slack};
 use crate::config::{Config, RuntimeKind};
 use crate::runtime::Health;
 use crate::runtime::kubernetes::{self, ServerKeys};
@@ -50,6 +50,10 @@ pub async fn run_check(file: &Path) -> anyhow::Result<ExitCode> {
     if let Some(options) = &config.slack {
         let wanted: Vec<&str> = slack::manifest::SCOPES.iter().map(|(scope, _)| *scope).collect();
         let found = slack::check::check(options, &wanted).await;
+        rows.extend(found.into_iter().map(|f| Health { what: f.what.to_owned(), found: f.found, fault: f.fix }));
+    }
+    if let Some(options) = &config.discord {
+        let found = discord::check::check(options).await;
         rows.extend(found.into_iter().map(|f| Health { what: f.what.to_owned(), found: f.found, fault: f.fix }));
     }
     if config.runtime.kind == RuntimeKind::Kubernetes {

@@ -1,7 +1,7 @@
 //! The Slack surface: slash commands, modals, buttons, threads and the App Home, over Socket Mode or signed HTTP.
 //!
 //! A workspace has its own token, rates and names; there is one today, and nothing but [`Slack::connect`] knows that. Knows no
-//! project and no role: what it needs of those behind it stands in [`desk`].
+//! project and no role: what it needs of those behind it stands in [`super::desk`].
 
 pub mod api;
 mod asked;
@@ -9,12 +9,10 @@ pub mod blocks;
 mod catchup;
 pub mod check;
 pub mod delivery;
-pub mod desk;
 mod forms;
 pub mod home;
 pub mod http;
 mod intake;
-mod lanes;
 pub mod limiter;
 pub mod manifest;
 pub mod markdown;
@@ -26,7 +24,6 @@ mod place;
 mod replies;
 mod show;
 pub mod socket;
-pub mod split;
 pub mod text;
 mod workspace;
 
@@ -42,13 +39,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Chat, LiveTurn};
+use super::asked::Asked;
+use super::desk::Desk;
+use super::lanes::Lanes;
+use super::{Chat, LiveTurn, split};
 use crate::error::{Result, refused};
 use crate::model::{ConversationId, Form, Origin, Progress, Reply, Timestamp};
 use api::{Api, Fault};
-use asked::Asked;
-use desk::Desk;
-use lanes::Lanes;
 use limiter::{Method, Rank};
 use place::Place;
 use workspace::{Call, Workspace};
@@ -108,7 +105,7 @@ struct Inner {
     workspaces: Vec<Arc<Workspace>>,
     api: Api,
     desk: Arc<dyn Desk>,
-    asked: Asked,
+    asked: Asked<asked::Ask>,
     lanes: Lanes,
     /// The configured user groups that each user is in.
     groups: Mutex<HashMap<String, Vec<String>>>,
@@ -257,7 +254,7 @@ impl Slack {
         self.0.desk.clone()
     }
 
-    fn asked(&self) -> &Asked {
+    fn asked(&self) -> &Asked<asked::Ask> {
         &self.0.asked
     }
 

@@ -42,7 +42,7 @@ const RESERVED: [&str; 22] = [
     "status",
     "topic",
 ];
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Copy)]
 enum Mode {
@@ -59,7 +59,7 @@ pub fn read(reader: &mut Reader, listens: bool) -> Option<Options> {
     };
     let (bot_token, app_token) = (token(reader, "slack.bot_token", "xoxb-"), token(reader, "slack.app_token", "xapp-"));
     let signing_secret = reader.secret("slack.signing_secret");
-    let api_url = reader.parsed("slack.api_url", api_url).unwrap_or_else(|| API.to_owned());
+    let api_url = reader.parsed("slack.api_url", |text| api_url(text, API_FORM)).unwrap_or_else(|| API.to_owned());
     let (commands, command_prefix) = commands(reader);
     let words = [("all", ThreadMessages::All), ("mentions", ThreadMessages::Mentions)];
     let thread_messages = reader.choice("slack.thread_messages", &words).unwrap_or_default();
@@ -133,21 +133,22 @@ fn token(reader: &mut Reader, key: &'static str, kind: &'static str) -> Option<S
     Some(token)
 }
 
-fn api_url(text: &str) -> Result<String, (&'static str, &'static str)> {
+/// A platform's, or a gateway's in its place.
+pub fn api_url(text: &str, form: &'static str) -> Result<String, (&'static str, &'static str)> {
     if !(text.starts_with("http://") || text.starts_with("https://")) {
-        return Err(("is no http or https URL", API_FORM));
+        return Err(("is no http or https URL", form));
     }
-    let url = reqwest::Url::parse(text).map_err(|_| ("is no URL", API_FORM))?;
+    let url = reqwest::Url::parse(text).map_err(|_| ("is no URL", form))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(("has a user or password in it", API_FORM));
+        return Err(("has a user or password in it", form));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(("has a `?` or `#` part", API_FORM));
+        return Err(("has a `?` or `#` part", form));
     }
     let trimmed = url.as_str().trim_end_matches('/');
     match trimmed.ends_with("/api") {
         true => Ok(trimmed.to_owned()),
-        false => Err(("does not end in `/api`", API_FORM)),
+        false => Err(("does not end in `/api`", form)),
     }
 }
 

@@ -35,13 +35,13 @@ impl Engine {
         Ok(Ticket::done(true))
     }
 
-    /// The projects that somebody may ask something there.
-    pub async fn projects(&self, origin: &Origin) -> Result<Vec<String>> {
+    /// The things of a kind that somebody may name.
+    pub async fn candidates(&self, origin: &Origin, of: &Candidates) -> Result<Vec<String>> {
         let caller = self.caller(origin).await?;
         if caller.role.is_none() {
             return Ok(Vec::new());
         }
-        handlers::candidates(self.work().store(), &caller, &Candidates::Projects).await
+        handlers::candidates(self.work().store(), &caller, of).await
     }
 
     pub(super) async fn feedback(&self, origin: Origin, id: TurnId, good: bool) -> Result<Ticket> {

@@ -21,8 +21,13 @@ pub async fn whoami(context: &Context, call: &Authorized) -> Result<Reply> {
     let role = caller.role.map_or_else(|| "none".to_owned(), |r| r.to_string());
     let projects = context.work.store().projects_of(&caller.person).await?;
     let own = projects.iter().filter(|p| p.owner == caller.person).count();
+    let identities = context.work.store().identities_of(&caller.person);
+    let also = match identities.len() {
+        0 | 1 => String::new(),
+        _ => format!(" (linked: {})", super::link::shown(&identities)),
+    };
     Ok(Reply::ok(format!(
-        "You are `{}` with the role {role}. You own {} and {} shared with you.",
+        "You are `{}`{also} with the role {role}. You own {} and {} shared with you.",
         caller.person,
         show::count(own, "project"),
         match projects.len() - own {
@@ -32,7 +37,7 @@ pub async fn whoami(context: &Context, call: &Authorized) -> Result<Reply> {
     ))
     .with("person", &caller.person)
     .with("role", role)
-    .with("identities", [caller.origin.actor.key()]))
+    .with("identities", identities))
 }
 
 pub async fn status(context: &Context, call: &Authorized) -> Result<Reply> {

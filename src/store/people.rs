@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Store;
-use super::table::{self, CHANNEL_PROJECTS, IDENTITIES, NAMES, Read as _};
-use crate::error::Result;
+use super::secrets::Scope;
+use super::table::{self, CHANNEL_PROJECTS, GRANTS, IDENTITIES, NAMES, PROJECT_NAMES, PROJECTS, Read as _, SECRETS};
+use crate::error::{Error, Result, refused};
 use crate::model::{Actor, ConversationId, PersonId, ProjectId};
 use redb::ReadTransaction;
 
@@ -46,6 +47,100 @@ impl Store {
             self.call(&person, &actor.name).await?;
         }
         Ok((person, here))
+    }
+
+    /// All under which a person is known, their own first. Somebody who never linked has one.
+    pub fn identities_of(&self, person: &PersonId) -> Vec<String> {
+        let linked = locked(&self.0.known.identities);
+        let mut all: Vec<String> = linked.iter().filter(|(_, of)| *of == person).map(|(key, _)| key.clone()).collect();
+        all.sort();
+        all.retain(|key| *key != person.0);
+        all.insert(0, person.0.clone());
+        all
+    }
+
+    /// Makes somebody the person `to`, with all that they own. Refused, and nothing is changed, if both have a project or a secret of
+    /// the same name.
+    pub async fn link(&self, actor: &Actor, from: &PersonId, to: &PersonId) -> Result<()> {
+        let (key, from, to, store) = (actor.key(), from.clone(), to.clone(), self.clone());
+        self.write(move |tx| {
+            let secrets = |of: &PersonId| tx.scan(&SECRETS, &table::prefix(&Scope::Person(of.clone()).key()));
+            let (mine, theirs) = (secrets(&from)?, secrets(&to)?);
+            let projects = tx.scan(&PROJECT_NAMES, &table::prefix(&from))?;
+            for ((_, name), _) in &projects {
+                if tx.fetch(&PROJECT_NAMES, &(to.clone(), name.clone()))?.is_some() {
+                    return refused(format!(
+                        "Both of you have a project `{name}`. Rename one of them with `/project rename`, then link again with a new code."
+                    ));
+                }
+            }
+            if let Some(((_, name), _)) = mine.iter().find(|((_, name), _)| theirs.iter().any(|((_, other), _)| other == name)) {
+                return refused(format!(
+                    "Both of you have a secret `{name}`. Remove one of them with `/secret unset`, then link again with a new code."
+                ));
+            }
+            let mut moved = Vec::new();
+            for ((scope, name), sealed) in mine {
+                let place = super::secrets::place(&scope, &name);
+                let Some(value) = store.cipher().open(&place, &sealed) else {
+                    return refused(format!("The secret `{name}` cannot be read. Remove it with `/secret unset`, then link again."));
+                };
+                let scope_now = Scope::Person(to.clone()).key();
+                let place = super::secrets::place(&scope_now, &name);
+                moved.push(((scope, name.clone()), (scope_now, name), store.cipher().seal(&place, &value).map_err(Error::Broken)?));
+            }
+            for (before, after, sealed) in moved {
+                table::remove(tx, &SECRETS, &before)?;
+                table::put(tx, &SECRETS, &after, &sealed)?;
+            }
+            for ((_, name), id) in projects {
+                table::remove(tx, &PROJECT_NAMES, &(from.clone(), name.clone()))?;
+                table::put(tx, &PROJECT_NAMES, &(to.clone(), name), &id)?;
+                if let Some(mut project) = tx.fetch(&PROJECTS, &id)? {
+                    project.owner = to.clone();
+                    // What was shared with them is their own now.
+                    project.grants.retain(|(person, _)| *person != to);
+                    table::remove(tx, &GRANTS, &(to.clone(), id.clone()))?;
+                    table::put(tx, &PROJECTS, &id, &project)?;
+                }
+            }
+            for ((_, id), ()) in tx.scan(&GRANTS, &table::prefix(&from))? {
+                table::remove(tx, &GRANTS, &(from.clone(), id.clone()))?;
+                let Some(mut project) = tx.fetch(&PROJECTS, &id)? else { continue };
+                let role = project.grants.iter().find(|(person, _)| *person == from).map(|(_, role)| *role);
+                project.grants.retain(|(person, _)| *person != from);
+                if let Some(role) = role.filter(|_| project.owner != to) {
+                    match project.grants.iter_mut().find(|(person, _)| *person == to) {
+                        Some((_, before)) => *before = role.max(*before),
+                        None => project.grants.push((to.clone(), role)),
+                    }
+                    table::put(tx, &GRANTS, &(to.clone(), id.clone()), &())?;
+                }
+                table::put(tx, &PROJECTS, &id, &project)?;
+            }
+            let mut keys: Vec<String> =
+                tx.scan(&IDENTITIES, &[])?.into_iter().filter(|(_, of)| *of == from).map(|(key, _)| key).collect();
+            keys.extend([key, from.0.clone()]);
+            let mut known = locked(&store.0.known.identities);
+            for key in keys {
+                table::put(tx, &IDENTITIES, &key, &to)?;
+                // Here, so that it is in the order of the writes.
+                known.insert(key, to.clone());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes an identity a person of its own again.
+    pub async fn unlink(&self, identity: &str) -> Result<()> {
+        let (key, store) = (identity.to_owned(), self.clone());
+        self.write(move |tx| {
+            table::remove(tx, &IDENTITIES, &key)?;
+            locked(&store.0.known.identities).remove(&key);
+            Ok(())
+        })
+        .await
     }
 
     pub async fn person(&self, actor: &Actor) -> Result<PersonId> {

@@ -59,6 +59,6 @@ impl Store {
     }
 }
 
-fn place(scope: &str, key: &str) -> String {
+pub(super) fn place(scope: &str, key: &str) -> String {
     format!("secrets/{scope}/{key}")
 }

@@ -7,7 +7,6 @@ mod fault;
 mod file;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +24,8 @@ use slack_morphism::{
 
 pub use fault::Fault;
 pub use file::Upload;
+
+use super::super::tls;
 
 const LIMIT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);

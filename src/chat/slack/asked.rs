@@ -1,21 +1,17 @@
 //! What came from people and is not answered yet: by which ways an answer to it can go.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::payload::Quiet;
-use crate::model::{FormId, Progress, clip};
+use crate::chat::lines::Lines;
+use crate::model::Progress;
 
 /// Slack takes a modal for so long; less what the way there takes.
 const TRIGGER: Duration = Duration::from_millis(2_700);
 const RESPONSES: u8 = 5;
 const RESPONSE: Duration = Duration::from_secs(29 * 60);
-/// What nobody asks for any more is forgotten.
-const MEMORY: Duration = Duration::from_secs(45 * 60);
-const MOST: usize = 20_000;
 
 /// From where something was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +53,6 @@ pub struct Ask {
     /// Where the steps stand.
     pub progress: Option<Shown>,
     pub answered: bool,
-    born: Instant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +78,6 @@ impl Ask {
             lines: Lines::default(),
             progress: None,
             answered: false,
-            born: Instant::now(),
         }
     }
 
@@ -135,93 +129,9 @@ impl Ask {
     }
 }
 
-/// Lines of a log or of a program's output, as many of the last as a message holds.
-#[derive(Debug, Default)]
-pub struct Lines {
-    last: VecDeque<Quiet>,
-    bytes: usize,
-    /// All of them.
-    pub count: usize,
-}
-
-impl Lines {
-    const LONGEST: usize = 500;
-    /// Escaping can make five of one.
-    const BYTES: usize = 2_000;
-
-    pub fn push(&mut self, text: &str) {
-        for line in text.lines() {
-            let line = clip(line, Self::LONGEST).replace("```", "` ` `");
-            self.bytes += line.len() + 1;
-            self.last.push_back(Quiet(line));
-            self.count += 1;
-            while self.bytes > Self::BYTES && self.last.len() > 1 {
-                self.bytes -= self.last.pop_front().map_or(0, |line| line.0.len() + 1);
-            }
-        }
-    }
-
-    /// As code, in Markdown. `None`: there are none.
-    pub fn shown(&self) -> Option<String> {
-        let lines: Vec<&str> = self.last.iter().map(|line| line.0.as_str()).collect();
-        (!lines.is_empty()).then(|| format!("```\n{}\n```", lines.join("\n")))
-    }
-}
-
-/// By the id of the input. Whoever answers one holds it.
-#[derive(Default)]
-pub struct Asked {
-    asks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Ask>>>>,
-    forms: Mutex<HashMap<FormId, (crate::model::Form, Instant)>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Asked {
-    pub fn put(&self, input: &str, ask: Ask) {
-        let mut asks = locked(&self.asks);
-        if asks.len() >= MOST {
-            asks.retain(|_, ask| ask.try_lock().is_ok_and(|ask| ask.born.elapsed() < MEMORY));
-        }
-        asks.insert(input.to_owned(), Arc::new(tokio::sync::Mutex::new(ask)));
-    }
-
-    pub fn get(&self, input: &str) -> Option<Arc<tokio::sync::Mutex<Ask>>> {
-        locked(&self.asks).get(input).cloned()
-    }
-
-    pub fn forget(&self, input: &str) {
-        locked(&self.asks).remove(input);
-    }
-
-    /// Keeps a form that could not be opened at once, or may be opened again.
-    pub fn put_form(&self, form: crate::model::Form) {
-        let mut forms = locked(&self.forms);
-        forms.retain(|_, (_, since)| since.elapsed() < MEMORY);
-        forms.insert(form.id.clone(), (form, Instant::now()));
-    }
-
-    pub fn form(&self, id: &FormId) -> Option<crate::model::Form> {
-        locked(&self.forms).get(id).map(|(form, _)| form.clone())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_last_lines_are_kept() {
-        let mut lines = Lines::default();
-        assert_eq!(lines.shown(), None);
-        for n in 0..1_000 {
-            lines.push(&format!("line {n} ```"));
-        }
-        let shown = lines.shown().unwrap();
-        assert!(shown.len() < 2_100 && shown.ends_with("line 999 ` ` `\n```") && lines.count == 1_000, "{shown}");
-    }
 
     #[test]
     fn what_a_command_lacked_does_not_make_it_public() {

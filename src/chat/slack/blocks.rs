@@ -17,8 +17,8 @@ pub use names::{ids, named};
 pub use turn::{progress, stop_button, tool_line, turn_footer, working};
 
 use super::markdown::{mrkdwn, plain};
-use super::split::pieces;
 use super::text::escape;
+use crate::chat::split::pieces;
 use crate::model::{Action, Card, File, Notice, Reply};
 pub use parts::section;
 use parts::{Row, label};
@@ -100,7 +100,9 @@ impl Drafts {
         self.end();
         let text = mrkdwn(md);
         let whole = text.len() + mark.len() < MESSAGE;
-        for (at, part) in fitting(md, SECTION - 16).into_iter().enumerate() {
+        // Most texts are short, and rendered once.
+        let parts = if text.len().max(md.len()) <= SECTION - 16 { vec![text.clone()] } else { fitting(md, SECTION - 16) };
+        for (at, part) in parts.into_iter().filter(|part| !part.is_empty()).enumerate() {
             let shown = marked(if at == 0 { mark } else { "" }, &part);
             if !whole {
                 self.end();

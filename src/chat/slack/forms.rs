@@ -8,13 +8,13 @@ use super::Slack;
 use super::api::Fault;
 use super::asked::{Ask, From};
 use super::blocks::parts::plain_text;
-use super::desk::Handed;
 use super::limiter::{Method, Rank};
 use super::modal::{ACTION, FILE};
 use super::payload::{File, Shortcut, State, Submit};
 use super::place::Place;
 use super::text;
 use super::workspace::{Call, Workspace};
+use crate::chat::desk::Handed;
 use crate::model::{Origin, Reply, Values};
 
 /// The modal of the message shortcut.
@@ -90,7 +90,7 @@ impl Slack {
             received,
         );
         let origin = Origin { actor, conversation: place.id(), input: Some(key.to_owned()) };
-        let projects = self.desk().projects(&origin).await;
+        let projects = self.desk().candidates(&origin, &gaggle_commands::Candidates::Projects).await;
         if projects.is_empty() {
             // The desk says what there is to do first.
             let input = Handed::Message { text: message.text.0.clone(), attachments: Vec::new(), starts: true };

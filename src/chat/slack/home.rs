@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::blocks::parts::{Row, context, plain_text, section};
 use super::blocks::{Names, SECTION, card_parts, named};
 use super::markdown::mrkdwn;
-use super::split::pieces;
+use crate::chat::split::pieces;
 use crate::model::{Action, Card};
 
 const BLOCKS: usize = 100;

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::asked::{Ask, From};
 use super::delivery::{Ack, Delivery};
-use super::desk::Handed;
 use super::messages::Heard;
 use super::payload::{Click, Closed, Command, Event, Happened, Payload, Shortcut, Submit};
 use super::place::Place;
 use super::{Slack, forms, text};
+use crate::chat::desk::Handed;
 use crate::model::{FormId, Origin, Reply, Timestamp, TurnId};
 
 /// Keys and what was kept under them.

@@ -3,19 +3,17 @@
 //! Invariant: whatever an agent writes, nobody is called by it, and nothing of it becomes one of Slack's references but the links
 //! that are made here.
 
-mod fence;
 mod inline;
 mod stream;
-pub mod table;
 
 use std::borrow::Cow;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
 
-pub use fence::Fence;
 pub use stream::streamed;
 
 use super::text::{UNSEEN, escape};
+use crate::chat::split::{Fence, table};
 use crate::model::words;
 use inline::Inline;
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::api::Fault;
 use super::asked::{Ask, From};
-use super::desk::Handed;
 use super::payload::{File, Happened, Message};
 use super::place::Place;
 use super::workspace::Workspace;
 use super::{SURFACE, Slack, ThreadMessages, text};
+use crate::chat::desk::Handed;
 use crate::model::{Attachment, Origin};
 
 /// Files of one message, and their bytes together.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::blocks::SECTION;
 use super::blocks::parts::{label, plain_text, section};
 use super::markdown::{mrkdwn, plain};
-use super::split::pieces;
+use crate::chat::split::pieces;
 use crate::model::{Field, Form, Values};
 
 /// Of a modal that answers a form.

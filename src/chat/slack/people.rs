@@ -8,12 +8,12 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::asked::{Ask, From};
-use super::desk::Handed;
 use super::limiter::{Method, Rank};
 use super::payload::AssistantThread;
 use super::place::Place;
 use super::workspace::{Call, Workspace};
 use super::{SURFACE, Slack, blocks, locked};
+use crate::chat::desk::Handed;
 use crate::error::{Result, refused};
 use crate::model::{Actor, Origin, Reply, Timestamp, clip};
 

@@ -303,8 +303,8 @@ impl Slack {
     pub(super) async fn ask_form(&self, to: &Origin, form: &Form) {
         let Some(place) = Place::parse(&to.conversation) else { return };
         let Some(workspace) = self.workspace(&place.team) else { return };
-        self.asked().put_form(form.clone());
         let input = to.input.clone().unwrap_or_default();
+        self.asked().put_form(form.clone(), &input);
         let known = self.asked().get(&input);
         let fresh = tokio::sync::Mutex::new(Ask::new(From::Message, &user(to), &place.channel, place.thread.as_deref()));
         let mut ask = match &known {

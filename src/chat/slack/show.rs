@@ -4,8 +4,7 @@
 //! other writes; how far it was shown is durable, so that a later program ends what this one began.
 
 mod approvals;
-mod draft;
-mod flow;
+
 mod posts;
 mod status;
 mod stream;
@@ -22,8 +21,8 @@ use super::limiter::{Method, Rank};
 use super::place::Place;
 use super::workspace::{Call, Workspace, pause};
 use crate::chat::LiveTurn;
+use crate::chat::draft::Kept;
 use crate::model::{Turn, TurnId};
-use draft::Kept;
 
 /// How often Slack is tried again when it was away for minutes, and how long after.
 const ROUNDS: u32 = 30;

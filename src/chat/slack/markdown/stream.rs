@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::fence::Fence;
 use super::{single_table, table};
 use crate::chat::slack::text::quiet;
+use crate::chat::split::Fence;
 
 /// `done`: nothing follows any more, so nothing is held back.
 pub fn streamed(md: &str, done: bool) -> Cow<'_, str> {

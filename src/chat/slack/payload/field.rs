@@ -3,34 +3,11 @@
 //! Invariant: a field of an unexpected shape counts as absent; only the whole payload decides whether it can do without.
 
 use std::fmt;
-use std::ops::Deref;
 
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// What somebody wrote, or a URL that lets its holder in. Not shown by `Debug`.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Quiet(pub String);
-
-impl fmt::Debug for Quiet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-impl Deref for Quiet {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Quiet {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
+pub use crate::chat::quiet::Quiet;
 
 impl<'de> Deserialize<'de> for Quiet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

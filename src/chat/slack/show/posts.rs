@@ -10,10 +10,10 @@ use super::super::api::Fault;
 use super::super::blocks::{MESSAGE, SECTION, section};
 use super::super::limiter::{Method, Permit, Rank};
 use super::super::markdown::mrkdwn;
-use super::super::split::pieces;
 use super::super::workspace::pause;
 use super::Lost;
 use super::text::{Text, later};
+use crate::chat::split::pieces;
 
 const TRIES: u32 = 12;
 /// An answer without a word.

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::super::api::Fault;
 use super::super::limiter::{Method, Permit, Rank, Reservation};
-use super::super::markdown::Fence;
 use super::super::workspace::pause;
 use super::text::{STREAMS, Text, later};
 use super::{Lost, Show};
+use crate::chat::split::Fence;
 
 /// A message that holds more is ended at the next end of a line.
 const FULL: usize = 9_000;

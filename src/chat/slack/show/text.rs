@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::super::blocks;
 use super::super::limiter::{Method, Permit, Rank, Reservation};
 use super::super::markdown::streamed;
-use super::flow::Flow;
 use super::posts::Posts;
 use super::stream::{Broken, Stream};
 use super::{Lost, Show};
+use crate::chat::flow::Flow;
 
 pub const STREAMS: &str = "streams";
 

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Events with long messages are large, and views larger.
 const LARGEST: usize = 4 << 20;
 /// Acknowledgements are small; Slack sends seldom more than this at once.
-const BUFFER: usize = 16 << 10;
+const BUFFER: usize = 4 << 10;
 
 pub struct Opened {
     pub socket: Socket,

@@ -1,4 +1,4 @@
-//! TLS for all that is said to Slack: the roots of this machine, read once, under ring.
+//! TLS for all that is said to Slack and Discord: the roots of this machine, under ring.
 //!
 //! Invariant: where the API is reached without TLS, a machine without roots is no fault.
 

@@ -1,14 +1,25 @@
-//! How many bytes Markdown takes once it is shown, at most.
+//! How much room Markdown takes once it is shown, at most.
 //!
 //! Invariant: a longer text never takes less. So it is no measurement of what is shown, which a closing sign can make shorter, but
 //! the sum of what each sign can become.
 
 use unicode_width::UnicodeWidthChar as _;
 
-use crate::chat::slack::markdown::table;
+use super::table;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unit {
+    /// Bytes of what Slack shows: every sign may become several.
+    #[default]
+    Slack,
+    /// Letters of the Markdown itself.
+    Letters,
+}
 
 #[derive(Debug, Clone, Default)]
 pub struct Meter {
+    unit: Unit,
     fixed: usize,
     /// The end of the last line, which counts once something follows.
     owed: usize,
@@ -33,6 +44,10 @@ impl Bars {
 }
 
 impl Meter {
+    pub fn of(unit: Unit) -> Self {
+        Self { unit, ..Self::default() }
+    }
+
     pub fn total(&self) -> usize {
         self.fixed + self.bars.as_ref().map_or(0, Bars::total)
     }
@@ -41,7 +56,12 @@ impl Meter {
     pub fn with(&self, line: &str, code: bool) -> Self {
         let mut next = self.clone();
         next.fixed += std::mem::take(&mut next.owed);
-        let content = line.chars().map(|c| sign(c, code)).sum::<usize>() + indentation(line, code);
+        if self.unit == Unit::Letters {
+            next.fixed += line.chars().map(char::len_utf16).sum::<usize>();
+            next.owed = 1;
+            return next;
+        }
+        let content = line.chars().map(|c| sign(c, code, self.unit)).sum::<usize>() + indentation(line, code);
         // Tables without a bar in front, in quotes and deep in lists are such, too.
         if !code && line.contains('|') {
             let bars = next.bars.get_or_insert_default();
@@ -64,7 +84,7 @@ impl Meter {
 
     /// What is there before the first sign of a line.
     pub fn before(&self, line: &str, code: bool) -> usize {
-        self.total() + self.owed + indentation(line, code)
+        self.total() + self.owed + if self.unit == Unit::Letters { 0 } else { indentation(line, code) }
     }
 
     /// With an empty line.
@@ -92,8 +112,9 @@ fn columns(cell: &str) -> usize {
 }
 
 /// What one sign can become.
-pub fn sign(c: char, code: bool) -> usize {
+pub fn sign(c: char, code: bool, unit: Unit) -> usize {
     match c {
+        c if unit == Unit::Letters => c.len_utf16(),
         '&' => 5,
         '<' => 4,
         '`' => 4,

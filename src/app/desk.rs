@@ -1,23 +1,24 @@
-//! The desk of the Slack surface, made of the engine and the store.
+//! The desks of the chat surfaces, made of the engine and the store.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
+use gaggle_commands::Candidates;
 
-use crate::chat::slack::SURFACE;
-use crate::chat::slack::desk::{Desk, Handed, Taken};
+use crate::chat::desk::{Desk, Handed, Taken};
 use crate::engine::{Engine, Inbound, Input};
 use crate::error::{Error, Result};
 use crate::model::{ConversationId, FormId, Origin, SessionId, Timestamp, Turn, TurnId, Values};
 use crate::store::{Journal, Store};
 
-/// Below it all threads of the surface are kept.
-const PREFIX: &str = "slack:";
 const BUSY: &str = "Gaggle is starting";
 
-pub struct SlackDesk {
+/// The desk of one surface.
+pub struct ChatDesk {
+    /// `slack:`: below it all that is the surface's is kept.
+    prefix: &'static str,
     store: Store,
     journal: Journal,
     /// The user groups that have a role.
@@ -26,10 +27,15 @@ pub struct SlackDesk {
     engine: OnceLock<Engine>,
 }
 
-impl SlackDesk {
-    pub fn new(store: Store, journal: Journal, roles: &HashMap<String, gaggle_commands::Role>) -> Self {
-        let groups = roles.keys().filter_map(|key| key.strip_prefix(PREFIX)).filter(|id| id.starts_with('S'));
-        Self { groups: groups.map(str::to_owned).collect(), store, journal, engine: OnceLock::new() }
+impl ChatDesk {
+    pub fn new(prefix: &'static str, store: Store, journal: Journal, roles: &HashMap<String, gaggle_commands::Role>) -> Self {
+        let groups = roles.keys().filter_map(|key| key.strip_prefix(prefix)).filter(|id| id.starts_with('S'));
+        Self { groups: groups.map(str::to_owned).collect(), prefix, store, journal, engine: OnceLock::new() }
+    }
+
+    /// A key of the surface's, among those of all.
+    fn keyed(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
     }
 
     pub fn open(&self, engine: Engine) {
@@ -43,35 +49,36 @@ fn told<T: Default>(result: Result<T>) -> T {
 }
 
 #[async_trait]
-impl Desk for SlackDesk {
+impl Desk for ChatDesk {
     async fn receive(&self, keys: Vec<String>, note: Option<String>) -> Result<bool> {
-        self.store.receive(keys.into_iter().map(|key| format!("{PREFIX}{key}")).collect(), note).await
+        self.store.receive(keys.iter().map(|key| self.keyed(key)).collect(), note).await
     }
 
     async fn handled(&self, key: &str) {
-        told(self.store.handled(&format!("{PREFIX}{key}")).await);
+        told(self.store.handled(&self.keyed(key)).await);
     }
 
     async fn unhandled(&self) -> Vec<(String, Timestamp, String)> {
-        let found = told(self.store.unhandled(PREFIX).await);
-        found.into_iter().map(|(key, kept)| (key[PREFIX.len()..].to_owned(), kept.at, kept.note)).collect()
+        let found = told(self.store.unhandled(self.prefix).await);
+        found.into_iter().map(|(key, kept)| (key[self.prefix.len()..].to_owned(), kept.at, kept.note)).collect()
     }
 
     fn receive_quick(&self, key: &str, note: &str) -> bool {
-        self.journal.receive(key, note)
+        self.journal.receive(&self.keyed(key), note)
     }
 
     fn done_quick(&self, key: &str) {
-        self.journal.done(key);
+        self.journal.done(&self.keyed(key));
     }
 
     fn unhandled_quick(&self) -> Vec<(String, String)> {
-        self.journal.pending().into_iter().map(|(_, key, note)| (key, note)).collect()
+        let kept = self.journal.pending().into_iter();
+        kept.filter_map(|(_, key, note)| Some((key.strip_prefix(self.prefix)?.to_owned(), note))).collect()
     }
 
-    async fn projects(&self, origin: &Origin) -> Vec<String> {
+    async fn candidates(&self, origin: &Origin, of: &Candidates) -> Vec<String> {
         match self.engine.get() {
-            Some(engine) => told(engine.projects(origin).await),
+            Some(engine) => told(engine.candidates(origin, of).await),
             None => Vec::new(),
         }
     }
@@ -81,9 +88,10 @@ impl Desk for SlackDesk {
     }
 
     async fn take(&self, origin: Origin, input: Handed, source: Option<String>) -> Taken {
-        let keyed = |key: String| format!("{PREFIX}{key}");
+        let keyed = |key: String| self.keyed(&key);
         let input = match input {
             Handed::Command(text) => Input::Text(text),
+            Handed::Options { path, values } => Input::Options { path, values },
             Handed::Message { text, attachments, starts } => Input::Message { text, attachments, starts },
             Handed::Edit { source, text } => Input::Edit { source: keyed(source), text },
             Handed::Withdraw { source } => Input::Withdraw { source: keyed(source) },
@@ -109,11 +117,11 @@ impl Desk for SlackDesk {
     }
 
     async fn turn_of(&self, source: &str) -> Option<Turn> {
-        told(self.store.turn_of(&format!("{PREFIX}{source}")).await)
+        told(self.store.turn_of(&self.keyed(source)).await)
     }
 
     async fn threads_since(&self, since: Timestamp) -> Vec<(ConversationId, SessionId)> {
-        told(self.store.threads_used(PREFIX, since).await)
+        told(self.store.threads_used(self.prefix, since).await)
     }
 
     async fn draft(&self, turn: TurnId) -> Option<String> {
@@ -146,8 +154,6 @@ impl Desk for SlackDesk {
 
     async fn names(&self) -> Vec<(String, String)> {
         let names = told(self.store.names().await);
-        names.into_iter().filter_map(|(id, name)| Some((id.0.strip_prefix(PREFIX)?.to_owned(), name))).collect()
+        names.into_iter().filter_map(|(id, name)| Some((id.0.strip_prefix(self.prefix)?.to_owned(), name))).collect()
     }
 }
-
-const _: () = assert!(PREFIX.len() == SURFACE.len() + 1);

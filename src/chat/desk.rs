@@ -1,8 +1,9 @@
-//! What the surface asks of those behind it: to keep what came, to take inputs, to remember what was shown. Made by the composition
+//! What a chat surface asks of those behind it: to keep what came, to take inputs, to remember what was shown. Made by the composition
 //! root out of the engine and the store, of which nothing here knows.
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use gaggle_commands::{Candidates, OptionValue};
 
 use crate::error::Result;
 use crate::model::{Attachment, ConversationId, FormId, Origin, SessionId, Timestamp, Turn, TurnId, Values};
@@ -12,6 +13,11 @@ use crate::model::{Attachment, ConversationId, FormId, Origin, SessionId, Timest
 pub enum Handed {
     /// A command as typed.
     Command(String),
+    /// A command of a platform that has arguments by name.
+    Options {
+        path: String,
+        values: Vec<OptionValue>,
+    },
     Message {
         text: String,
         attachments: Vec<(Attachment, Vec<u8>)>,
@@ -62,8 +68,8 @@ pub trait Desk: Send + Sync + 'static {
 
     fn unhandled_quick(&self) -> Vec<(String, String)>;
 
-    /// The projects that somebody may ask there, as they may be named.
-    async fn projects(&self, origin: &Origin) -> Vec<String>;
+    /// The things of a kind that somebody may name there.
+    async fn candidates(&self, origin: &Origin, of: &Candidates) -> Vec<String>;
 
     /// The channels that have a project of their own.
     async fn channels(&self) -> Vec<ConversationId>;

@@ -4,13 +4,21 @@
 //! pieces but the last stay as they are, and no message that was ended is touched again. Nothing is lost, and nothing but the
 //! borders of code and the heads of tables is repeated.
 
+mod fence;
 mod measure;
+pub mod table;
 
-use super::markdown::{Fence, table};
+pub use fence::Fence;
 use measure::Meter;
+pub use measure::Unit;
 
-/// Each piece takes at most `most` bytes, as `mrkdwn` and as a stream's Markdown.
+/// Each piece takes at most `most` bytes, as Slack's `mrkdwn` and as a stream's Markdown.
 pub fn pieces(md: &str, most: usize) -> Vec<String> {
+    pieces_in(md, most, Unit::Slack)
+}
+
+/// Each piece takes at most `most` of that unit.
+pub fn pieces_in(md: &str, most: usize, unit: Unit) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut place = Place::default();
     let mut rest = md;
@@ -18,7 +26,7 @@ pub fn pieces(md: &str, most: usize) -> Vec<String> {
         if place.fence.is_none() {
             rest = without_blank_lines(rest);
         }
-        match piece(rest, &place, most) {
+        match piece(rest, &place, most, unit) {
             Taken::Part { text, length, next } => {
                 pieces.push(text);
                 rest = &rest[length..];
@@ -68,9 +76,9 @@ struct End {
     place: Place,
 }
 
-fn piece(md: &str, start: &Place, most: usize) -> Taken {
+fn piece(md: &str, start: &Place, most: usize, unit: Unit) -> Taken {
     let mut place = start.clone();
-    let mut meter = Meter::default();
+    let mut meter = Meter::of(unit);
     let mut out = String::new();
     let opening = place.fence.as_ref().map(Fence::opening).or_else(|| place.table.clone()).unwrap_or_default();
     for line in opening.lines() {
@@ -106,7 +114,7 @@ fn piece(md: &str, start: &Place, most: usize) -> Taken {
             if at == 0 {
                 if start.table.is_some() {
                     // A row too long to stand under its head.
-                    return piece(md, &Place { table: None, ..start.clone() }, most);
+                    return piece(md, &Place { table: None, ..start.clone() }, most, unit);
                 }
                 return cut(
                     md,
@@ -115,6 +123,7 @@ fn piece(md: &str, start: &Place, most: usize) -> Taken {
                     out,
                     place,
                     most.saturating_sub(meter.before(content, code) + closing),
+                    unit,
                 );
             }
             let end = match (bars.filter(|_| bar), paragraph) {
@@ -189,11 +198,11 @@ fn ended(md: &str, mut out: String, end: End) -> Taken {
 }
 
 /// A line that alone is too long: it ends at a word, or wherever it must.
-fn cut(md: &str, content: &str, skipped: usize, mut out: String, place: Place, room: usize) -> Taken {
+fn cut(md: &str, content: &str, skipped: usize, mut out: String, place: Place, room: usize, unit: Unit) -> Taken {
     let code = place.fence.is_some();
     let (mut cost, mut word, mut end) = (0, None, content.len());
     for (at, c) in content.char_indices() {
-        cost += measure::sign(c, code);
+        cost += measure::sign(c, code, unit);
         if cost > room && at > 0 {
             end = at;
             break;

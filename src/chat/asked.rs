@@ -1,0 +1,68 @@
+//! What came from people and is not answered yet, with what a surface needs for its answer; and the forms that are open.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::{Form, FormId};
+
+/// What nobody asks for any more is forgotten.
+const MEMORY: Duration = Duration::from_secs(45 * 60);
+const MOST: usize = 20_000;
+
+/// By the id of the input. Whoever answers one holds it.
+pub struct Asked<A> {
+    asks: Mutex<HashMap<String, (Instant, Arc<tokio::sync::Mutex<A>>)>>,
+    forms: Mutex<HashMap<FormId, (Form, String, Instant)>>,
+}
+
+impl<A> Default for Asked<A> {
+    fn default() -> Self {
+        Self { asks: Mutex::default(), forms: Mutex::default() }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<A> Asked<A> {
+    pub fn put(&self, input: &str, ask: A) {
+        self.put_shared(input, Arc::new(tokio::sync::Mutex::new(ask)));
+    }
+
+    /// One that another input may have, too.
+    pub fn put_shared(&self, input: &str, ask: Arc<tokio::sync::Mutex<A>>) {
+        let mut asks = locked(&self.asks);
+        if asks.len() >= MOST {
+            asks.retain(|_, (born, ask)| ask.try_lock().is_ok() && born.elapsed() < MEMORY);
+        }
+        asks.insert(input.to_owned(), (Instant::now(), ask));
+    }
+
+    pub fn get(&self, input: &str) -> Option<Arc<tokio::sync::Mutex<A>>> {
+        locked(&self.asks).get(input).map(|(_, ask)| ask.clone())
+    }
+
+    pub fn forget(&self, input: &str) {
+        locked(&self.asks).remove(input);
+    }
+
+    /// Keeps a form that could not be opened at once, or may be opened again, with the input that waits for it.
+    pub fn put_form(&self, form: Form, input: &str) {
+        let mut forms = locked(&self.forms);
+        forms.retain(|_, (.., since)| since.elapsed() < MEMORY);
+        forms.insert(form.id.clone(), (form, input.to_owned(), Instant::now()));
+    }
+
+    pub fn form(&self, id: &FormId) -> Option<Form> {
+        locked(&self.forms).get(id).map(|(form, ..)| form.clone())
+    }
+
+    /// The input that waits for a form.
+    pub fn input_of(&self, id: &FormId) -> Option<String> {
+        locked(&self.forms).get(id).map(|(_, input, _)| input.clone())
+    }
+}

@@ -1,0 +1,66 @@
+//! What stands around an answer: progress, its state, and what can be done with it.
+
+use serde_json::Value;
+
+use super::super::markdown::{literal, shown};
+use super::parts::{named, row};
+use super::{MESSAGE, Message};
+use crate::model::{Progress, SessionId, StepState, Style, Turn, TurnState, clip, words};
+
+/// Long work, a line for each step.
+pub fn progress(steps: &[Progress]) -> Message {
+    let lines: Vec<String> = steps
+        .iter()
+        .map(|step| {
+            let mark = match step.state {
+                StepState::Running => "…",
+                StepState::Done => "✓",
+                StepState::Failed => "✗",
+            };
+            let text = if step.text.is_empty() { &step.step } else { &step.text };
+            format!("{mark} {}", shown(text))
+        })
+        .collect();
+    let mut text = lines.join("\n");
+    let mut left_out = 0;
+    while text.encode_utf16().count() > MESSAGE - 40 && left_out + 1 < lines.len() {
+        left_out += 1;
+        text = format!("✓ {left_out} steps before these\n{}", lines[left_out..].join("\n"));
+    }
+    let text = super::pieces(&text).into_iter().next_back().unwrap_or_default();
+    Message::text(text)
+}
+
+pub fn stop(session: SessionId) -> Value {
+    row(&[named("Stop", &format!("do:/session stop {session}"), Style::Danger)])
+}
+
+/// Under an answer that has ended: what is to be said of it, and its buttons.
+pub fn footer(turn: &Turn) -> (String, Vec<Value>) {
+    let mut said = Vec::new();
+    if turn.state != TurnState::Done {
+        let question = literal(&clip(&turn.message.text, 60));
+        let reason = turn.reason.as_ref().map(|r| format!(": {}", literal(&clip(&words(r), 600)))).unwrap_or_default();
+        said.push(format!("{}{reason} — to “{question}”", turn.state.as_str()));
+    }
+    if let Some(tokens) = turn.usage.and_then(|usage| usage.total_tokens) {
+        said.push(format!("{tokens} tokens"));
+    }
+    if let Some((from, to)) = turn.started.zip(turn.ended) {
+        let ms = u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0);
+        said.push(format!("{}.{} s", ms / 1_000, ms % 1_000 / 100));
+    }
+    if said.is_empty() {
+        said.push(turn.state.as_str().to_owned());
+    }
+    let mut buttons = Vec::new();
+    if turn.state != TurnState::Done {
+        buttons.push(named("Retry", &format!("do:/session retry {}", turn.session), Style::Plain));
+    }
+    if !turn.text.is_empty() {
+        buttons.push(named("👍", &format!("good:{}", turn.id), Style::Plain));
+        buttons.push(named("👎", &format!("bad:{}", turn.id), Style::Plain));
+    }
+    let rows = if buttons.is_empty() { Vec::new() } else { vec![row(&buttons)] };
+    (format!("-# {}", said.join(" · ")), rows)
+}
