@@ -199,3 +199,46 @@ async fn owners_by_grant() {
     t.snapshot("owners_by_grant");
     t.done().await;
 }
+
+/// A code that is made by one and typed by the other makes them one person, who owns what both owned.
+#[tokio::test]
+async fn two_identities_become_one_person() {
+    let t = Tester::start().await;
+    let (ann, phone, eve) = (t.user("ann").in_conversation("anns"), t.user("phone").in_conversation("phones"), t.user("eve"));
+    let code = |said: &str| said.split("/link ").nth(1).unwrap().split('`').next().unwrap().to_owned();
+    ann.say("/project create shop").await.ok();
+    phone.say("/project create notes").await.ok();
+    phone.say("/ask notes say 2 words").await.ok();
+    ann.say("/unlink").await.refused().has("linked to no other identity");
+    let first = code(ann.say("/link").await.ok().text());
+    ann.say(&format!("/link {first}")).await.refused().has("your own code");
+    eve.say("/link AAAA-AAAA").await.refused().has("not known");
+    // Nothing happens before it is said what it means.
+    let begun = phone.begin(&format!("/link {first}")).await;
+    let form = begun.form().await;
+    phone.cancel(&form).await.end().await;
+    phone.say("/project show shop").await.refused();
+    let begun = phone.begin(&format!("/link {}", first.to_lowercase())).await;
+    let form = begun.form().await;
+    phone.fill(&form, serde_json::json!({})).await.end().await.ok().has("one person now");
+    eve.say(&format!("/link {first}")).await.refused().has("not known");
+    phone.say("/project show shop").await.ok();
+    ann.say("/project show notes").await.ok();
+    ann.say("/session show s1").await.ok();
+    ann.say("/whoami").await.ok().has("`console:ann` and `console:phone`").has("You own 2 projects");
+    assert_eq!(phone.say("/whoami").await.ok().data("person"), "console:ann");
+    // A name that both have is told before anything is changed.
+    eve.say("/project create shop").await.ok();
+    let second = code(eve.say("/link").await.ok().text());
+    let begun = phone.begin(&format!("/link {second}")).await;
+    let form = begun.form().await;
+    phone.fill(&form, serde_json::json!({})).await.end().await.refused().has("Both of you have a project `shop`");
+    phone.say("/whoami").await.ok().has("You own 2 projects");
+    ann.say("/unlink").await.refused().has("/unlink console:phone");
+    phone.say("/unlink").await.ok().has("All projects stay");
+    phone.say("/project list").await.ok().has("no projects");
+    // A code is nobody's to read later.
+    let log = t.operator().say("/audit --tail 100").await.ok().text().to_owned();
+    assert!(log.contains("/link") && !log.contains(&first) && !log.contains(&second), "{log}");
+    t.done().await;
+}

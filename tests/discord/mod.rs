@@ -1,0 +1,5 @@
+//! Discord, driven over the wire: the real program at a Discord that holds to the rules.
+
+mod commands;
+mod shared;
+mod threads;
