@@ -71,7 +71,8 @@ impl State {
     }
 
     pub fn channel_json(&self, channel: &Channel) -> Value {
-        let mut shown = json!({ "id": channel.id, "type": channel.kind as u64, "flags": 0, "last_message_id": channel.last_message });
+        let mut shown =
+            json!({ "id": channel.id, "type": channel.kind as u64, "flags": 0, "last_message_id": channel.last_message });
         if channel.kind == Kind::Dm {
             shown["recipients"] = channel.recipients.iter().map(|id| self.user_json(id)).collect();
             return shown;

@@ -203,7 +203,11 @@ impl User {
             s.can(&self.id, forum, SEND);
             let place = s.channels[forum].clone();
             assert_eq!(place.kind, Kind::Forum);
-            let tags = if place.require_tag { place.available_tags.iter().take(1).map(|(id, _)| id.clone()).collect() } else { Vec::new() };
+            let tags = if place.require_tag {
+                place.available_tags.iter().take(1).map(|(id, _)| id.clone()).collect()
+            } else {
+                Vec::new()
+            };
             let first = s.written(&self.id, forum, text, None, &[]);
             let begun = Begun {
                 id: None,
