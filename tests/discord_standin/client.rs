@@ -89,7 +89,7 @@ impl App {
     }
 
     /// With files: `payload_json` and `files[n]`.
-    pub async fn upload(&self, path: &str, body: &Value, files: &[(&str, &[u8])]) -> Called {
+    pub async fn upload(&self, method: &str, path: &str, body: &Value, files: &[(&str, &[u8])]) -> Called {
         let mut form = format!("--b\r\nContent-Disposition: form-data; name=\"payload_json\"\r\n\r\n{body}\r\n").into_bytes();
         for (n, (name, content)) in files.iter().enumerate() {
             form.extend(
@@ -99,7 +99,10 @@ impl App {
             form.extend(b"\r\n");
         }
         form.extend(b"--b--\r\n");
-        let request = self.http.post(format!("{}/v10{path}", self.base)).header("authorization", format!("Bot {}", self.token));
+        let request = self
+            .http
+            .request(method.parse().expect("a method"), format!("{}/v10{path}", self.base))
+            .header("authorization", format!("Bot {}", self.token));
         let response =
             request.header("content-type", "multipart/form-data; boundary=b").body(form).send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -150,6 +153,8 @@ impl Ear {
 }
 
 struct Handler {
+    /// Where an interaction is looked up as it was sent; serenity's own types leave things out.
+    discord: Discord,
     ear: Ear,
     answer: Answer,
 }
@@ -185,7 +190,7 @@ impl EventHandler for Handler {
     }
 
     async fn interaction_create(&self, context: Context, interaction: Interaction) {
-        let shown = serde_json::to_value(&interaction).expect("JSON");
+        let shown = self.discord.look(|s| s.interactions[&interaction.id().to_string()].payload.clone());
         self.ear.hear("interaction", &shown);
         if let Some(body) = (self.answer)(&shown) {
             let answered =
@@ -223,7 +228,7 @@ impl Drop for Listening {
 /// Begins to listen; not yet ready.
 pub async fn begin(discord: &Discord, intents: GatewayIntents, answer: Answer) -> Listening {
     let ear = Ear::new();
-    let handler = Handler { ear: ear.clone(), answer };
+    let handler = Handler { discord: discord.clone(), ear: ear.clone(), answer };
     let builder = serenity::client::ClientBuilder::new_with_http(rest(discord), intents);
     let mut client = builder.event_handler(handler).await.expect("a client");
     let (end, shards) = (Arc::new(Mutex::default()), Arc::clone(&client.shard_manager));

@@ -149,7 +149,7 @@ impl Inner {
                 s.expire(&id, missed);
             }
             s.open -= 1;
-            Outcome::of(&s.interactions[&id])
+            Outcome::of(s, &s.interactions[&id])
         })
     }
 

@@ -314,17 +314,13 @@ impl State {
         found.sort_by_key(|c| std::cmp::Reverse(c.archived_at));
         let more = found.len() > limit;
         found.truncate(limit);
-        ok(self.listed(&found, Some(more)))
+        ok(self.listed(&found, more))
     }
 
     /// Threads with the bot's memberships, as lists of threads show them.
-    fn listed(&self, threads: &[&Channel], more: Option<bool>) -> Value {
+    fn listed(&self, threads: &[&Channel], more: bool) -> Value {
         let own: Vec<Value> = threads.iter().filter(|t| t.members.contains(BOT)).map(|t| self.thread_member(t, BOT)).collect();
-        let mut shown = json!({ "threads": threads.iter().map(|t| self.channel_json(t)).collect::<Vec<_>>(), "members": own });
-        if let Some(more) = more {
-            shown["has_more"] = json!(more);
-        }
-        shown
+        json!({ "threads": threads.iter().map(|t| self.channel_json(t)).collect::<Vec<_>>(), "members": own, "has_more": more })
     }
 
     pub fn active_threads(&self, guild: &str) -> Answer {
@@ -332,7 +328,7 @@ impl State {
         let open = |c: &&Channel| c.guild.as_deref() == Some(guild) && c.kind.is_thread() && !c.archived && self.may_see(BOT, c);
         let mut found: Vec<&Channel> = self.channels.values().filter(open).collect();
         found.sort_by_key(|c| std::cmp::Reverse(number(&c.id)));
-        ok(self.listed(&found, None))
+        ok(self.listed(&found, false))
     }
 }
 

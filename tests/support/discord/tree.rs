@@ -3,6 +3,7 @@
 //! Invariant: a tree that passes here is shown by Discord's client as it was meant.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
@@ -80,8 +81,8 @@ pub fn all(rules: &Rules, commands: &[&Value]) -> Result<(), Refusal> {
 
 fn name(errors: &mut Errors, at: &str, name: &Value) {
     let text = name.as_str().unwrap_or_default();
-    let pattern = Regex::new(r"^[-_'\p{L}\p{N}]{1,32}$").expect("a pattern");
-    if !pattern.is_match(text) {
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[-_'\p{L}\p{N}]{1,32}$").expect("a pattern"));
+    if !PATTERN.is_match(text) {
         errors.push(at, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
     } else if text.to_lowercase() != text {
         errors.push(at, "APPLICATION_COMMAND_INVALID_NAME", "Command name must be in lower case");
