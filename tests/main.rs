@@ -6,6 +6,7 @@ mod agents_wire;
 mod architecture;
 mod cluster;
 mod demo_agent;
+mod discord_standin;
 mod goose_api;
 mod goose_real;
 mod runtime;

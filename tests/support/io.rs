@@ -84,8 +84,13 @@ impl Connected<IncomingStream<'_, Web>> for Cut {
     }
 }
 
-/// Sorts what comes in until the stand-in ends: what begins with `link` goes to `serve`, the rest to the web server.
-pub fn sort<F>(listener: TcpListener, ended: CancellationToken, link: &'static [u8], serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Web
+/// Sorts what comes in until the stand-in ends: what begins with one of `links` goes to `serve`, the rest to the web server.
+pub fn sort<F>(
+    listener: TcpListener,
+    ended: CancellationToken,
+    links: &'static [&'static [u8]],
+    serve: impl Fn(TcpStream) -> F + Send + Sync + 'static,
+) -> Web
 where
     F: Future<Output = ()> + Send,
 {
@@ -102,13 +107,19 @@ where
             let (serve, sender) = (Arc::clone(&serve), sender.clone());
             tokio::spawn(async move {
                 let _ = stream.set_nodelay(true);
-                let mut head = vec![0; link.len()];
+                let mut head = vec![0; links.iter().map(|link| link.len()).max().unwrap_or_default()];
                 let is_link = loop {
-                    match stream.peek(&mut head).await {
+                    let read = match stream.peek(&mut head).await {
                         Ok(0) | Err(_) => return,
-                        Ok(read) if read == link.len() || head[..read] != link[..read] => break head == link,
-                        Ok(_) => tokio::task::yield_now().await,
+                        Ok(read) => &head[..read],
+                    };
+                    if links.iter().any(|link| read.starts_with(link)) {
+                        break true;
                     }
+                    if !links.iter().any(|link| link.starts_with(read)) {
+                        break false;
+                    }
+                    tokio::task::yield_now().await;
                 };
                 if is_link {
                     serve(stream).await;

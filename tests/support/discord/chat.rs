@@ -9,8 +9,8 @@ use super::dispatch::Request;
 use super::limits;
 use super::permissions::{ADD_REACTIONS, ATTACH, MANAGE_MESSAGES, MANAGE_THREADS, PIN, READ_HISTORY, SEND, SEND_IN_THREADS};
 use super::refusal::{
-    ARCHIVED, Answer, CLOSED_DM, EMPTY_MESSAGE, LOCKED, MISSING_PERMISSIONS, NO_TEXT_CHANNEL, NOT_THE_AUTHOR, NOTHING, OLD_EDITS, Refusal,
-    SYSTEM_MESSAGE, UNKNOWN_MESSAGE, ok,
+    ARCHIVED, Answer, CLOSED_DM, EMPTY_MESSAGE, LOCKED, MISSING_PERMISSIONS, NO_TEXT_CHANNEL, NOT_THE_AUTHOR, NOTHING, OLD_EDITS,
+    Refusal, SYSTEM_MESSAGE, UNKNOWN_MESSAGE, ok,
 };
 use super::state::{BOT, File, Kind, LOADING, Message, SILENT, SUPPRESS_EMBEDS, State, born, number, stamp};
 
@@ -83,14 +83,21 @@ impl State {
     pub fn composed(&mut self, at: &str, channel: &str, json: &Value, uploads: Vec<Upload>) -> Result<Message, Refusal> {
         limits::message(&self.rules, at, json, &uploads, &[])?;
         let content = json["content"].as_str().unwrap_or_default().trim().to_owned();
-        if Self::is_empty(&content, &json["embeds"], &json["components"], uploads.len()) && json["poll"].is_null() && json["sticker_ids"].is_null() {
+        if Self::is_empty(&content, &json["embeds"], &json["components"], uploads.len())
+            && json["poll"].is_null()
+            && json["sticker_ids"].is_null()
+        {
             return Err(EMPTY_MESSAGE.into());
         }
         let reply = json["message_reference"]["message_id"].as_str().map(str::to_owned);
         if let Some(id) = &reply {
             let found = self.message(channel, id).filter(|m| m.only_for.is_none()).is_some();
             if !found && json["message_reference"]["fail_if_not_exists"] != false {
-                return Err(Refusal::form(&format!("{at}/message_reference"), "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message"));
+                return Err(Refusal::form(
+                    &format!("{at}/message_reference"),
+                    "MESSAGE_REFERENCE_UNKNOWN_MESSAGE",
+                    "Unknown message",
+                ));
             }
         }
         let author = reply.as_ref().and_then(|id| self.message(channel, id)).map(|m| m.author.clone());
@@ -235,7 +242,9 @@ impl State {
                 *field = value.clone();
             }
         }
-        let listed = json["attachments"].as_array().map(|l| l.iter().filter(|a| before.files.iter().any(|f| a["id"] == f.as_str())).count());
+        let listed = json["attachments"]
+            .as_array()
+            .map(|l| l.iter().filter(|a| before.files.iter().any(|f| a["id"] == f.as_str())).count());
         let files = listed.unwrap_or(before.files.len()) + uploads.len();
         if Self::is_empty(&message.content, &message.embeds, &message.components, files) {
             return Err(EMPTY_MESSAGE.into());
@@ -295,12 +304,19 @@ impl State {
 
     pub fn bulk_delete(&mut self, channel: &str, json: &Value) -> Answer {
         self.guild_channel_for(channel, MANAGE_MESSAGES)?;
-        let ids: Vec<String> = json["messages"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let ids: Vec<String> =
+            json["messages"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         let two_weeks = 14 * 86_400_000;
         if ids.iter().any(|id| self.millis().saturating_sub(born(id)) > two_weeks) {
-            return Err(Refusal { status: 400, code: 50_034, message: "A message provided was too old to bulk delete".into(), ..Refusal::default() });
+            return Err(Refusal {
+                status: 400,
+                code: 50_034,
+                message: "A message provided was too old to bulk delete".into(),
+                ..Refusal::default()
+            });
         }
-        let gone: Vec<String> = ids.into_iter().filter(|id| self.messages.get_mut(channel).is_some_and(|all| all.remove(id).is_some())).collect();
+        let gone: Vec<String> =
+            ids.into_iter().filter(|id| self.messages.get_mut(channel).is_some_and(|all| all.remove(id).is_some())).collect();
         self.tell_deleted(channel, &gone);
         NOTHING
     }

@@ -12,7 +12,8 @@ impl State {
     fn clickable(&self, user: &str, channel: &str, message: &str, name: &str) -> Value {
         let found = self.message(channel, message).unwrap_or_else(|| panic!("no message {message}"));
         assert!(found.only_for.as_deref().is_none_or(|only| only == user), "{user} does not see {message}");
-        let component = component(found, name).unwrap_or_else(|| panic!("nothing {name:?} in {}", self.told(&self.seen(found), "")));
+        let component =
+            component(found, name).unwrap_or_else(|| panic!("nothing {name:?} in {}", self.told(&self.seen(found), "")));
         assert!(component["disabled"] != true, "{name:?} is disabled");
         component
     }
@@ -27,7 +28,8 @@ impl State {
 fn component(message: &Message, name: &str) -> Option<Value> {
     let rows = message.components.as_array()?;
     let all = rows.iter().flat_map(|row| row["components"].as_array().into_iter().flatten());
-    let fits = |c: &&Value| c["label"] == name || c["custom_id"] == name || c["placeholder"] == name || c["emoji"]["name"] == name;
+    let fits =
+        |c: &&Value| c["label"] == name || c["custom_id"] == name || c["placeholder"] == name || c["emoji"]["name"] == name;
     all.clone().find(fits).cloned()
 }
 

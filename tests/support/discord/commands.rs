@@ -142,7 +142,9 @@ fn normal(value: &Value) -> Value {
         Value::Array(list) => list.iter().map(normal).collect(),
         Value::Object(object) => {
             let plain = object.iter().filter(|(key, value)| {
-                let unsaid = value.is_null() || **value == json!([]) && *key != "options" || matches!(key.as_str(), "required" | "autocomplete") && **value == json!(false);
+                let unsaid = value.is_null()
+                    || **value == json!([]) && *key != "options"
+                    || matches!(key.as_str(), "required" | "autocomplete") && **value == json!(false);
                 !unsaid
             });
             plain.map(|(key, value)| (key.clone(), normal(value))).collect::<serde_json::Map<_, _>>().into()

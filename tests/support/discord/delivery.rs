@@ -70,7 +70,15 @@ pub const FORGED: [Forged; 7] =
 
 impl State {
     /// Makes an interaction of that user, in that channel.
-    pub fn begin(&mut self, kind: u64, what: &str, user: &str, channel: &str, data: Value, source: Option<&str>) -> (String, Value) {
+    pub fn begin(
+        &mut self,
+        kind: u64,
+        what: &str,
+        user: &str,
+        channel: &str,
+        data: Value,
+        source: Option<&str>,
+    ) -> (String, Value) {
         let id = self.snowflake();
         let token = format!("aW50ZXJhY3Rpb246{id}:{}", hex(&sign(0, &id).into_bytes()[..24]));
         let place = &self.channels[channel];
@@ -134,13 +142,14 @@ impl Inner {
             (id, payload)
         });
         let deadline = self.look(|s| s.rules.respond);
-        let missed = if self.way == Way::Http { self.post(&id, &payload, deadline).await } else { self.wait_for(&id, deadline).await };
+        let missed =
+            if self.way == Way::Http { self.post(&id, &payload, deadline).await } else { self.wait_for(&id, deadline).await };
         self.change(|s| {
             if let Some(missed) = missed {
                 s.expire(&id, missed);
             }
             s.open -= 1;
-            Outcome::of(&s.interactions[&id])
+            Outcome::of(s, &s.interactions[&id])
         })
     }
 
@@ -169,8 +178,11 @@ impl Inner {
         let Some(url) = self.bot_url.lock().expect("no panic").clone() else { return Some(Missed::Absent) };
         let (text, second) = (payload.to_string(), now());
         let request = self.http.post(format!("{url}/discord/interactions")).timeout(deadline);
-        let request = request.header("content-type", "application/json").header("user-agent", "Discord-Interactions/1.0 (+https://discord.com)");
-        let request = request.header("x-signature-timestamp", second.to_string()).header("x-signature-ed25519", sign(second, &text));
+        let request = request
+            .header("content-type", "application/json")
+            .header("user-agent", "Discord-Interactions/1.0 (+https://discord.com)");
+        let request =
+            request.header("x-signature-timestamp", second.to_string()).header("x-signature-ed25519", sign(second, &text));
         let missed = |error: &reqwest::Error| if error.is_timeout() { Missed::Late } else { Missed::Absent };
         let response = match request.body(text).send().await {
             Ok(response) => response,
@@ -206,9 +218,7 @@ impl Inner {
 
     async fn wait_for_callback(&self, id: &str, deadline: Duration) -> Option<Missed> {
         let mut changes = self.version.subscribe();
-        let waiting = async {
-            while self.look(|s| s.interactions[id].shown.is_none()) && changes.changed().await.is_ok() {}
-        };
+        let waiting = async { while self.look(|s| s.interactions[id].shown.is_none()) && changes.changed().await.is_ok() {} };
         tokio::time::timeout(deadline, waiting).await.err().map(|_| Missed::Late)
     }
 }
@@ -221,7 +231,8 @@ impl Discord {
 
     /// What Discord sends when an address is entered; the status and the answer.
     pub async fn ping(&self) -> (u16, Value) {
-        let body = json!({ "id": APP, "application_id": APP, "type": 1, "token": "a-token", "version": 1, "entitlements": [] }).to_string();
+        let body = json!({ "id": APP, "application_id": APP, "type": 1, "token": "a-token", "version": 1, "entitlements": [] })
+            .to_string();
         self.knock(&body, Some((now().to_string(), sign(now(), &body)))).await
     }
 

@@ -30,7 +30,9 @@ impl Request<'_> {
     pub fn number(&self, key: &str, default: u64, most: u64) -> Result<usize, Refusal> {
         let Some(text) = self.query(key) else { return Ok(usize::try_from(default).unwrap_or_default()) };
         let number = text.parse::<u64>().ok().filter(|n| (1..=most).contains(n));
-        let number = number.ok_or_else(|| Refusal::form(&format!("/{key}"), "NUMBER_TYPE_MAX", format!("int value should be between 1 and {most}.")))?;
+        let number = number.ok_or_else(|| {
+            Refusal::form(&format!("/{key}"), "NUMBER_TYPE_MAX", format!("int value should be between 1 and {most}."))
+        })?;
         Ok(usize::try_from(number).unwrap_or_default())
     }
 }
@@ -78,8 +80,12 @@ impl State {
             ("POST", ["channels", id, "messages"]) => self.create_message(id, body),
             ("POST", ["channels", id, "messages", "bulk-delete"]) => self.bulk_delete(id, json),
             ("GET", ["channels", id, "pins"] | ["channels", id, "messages", "pins"]) => self.list_pins(id, request),
-            ("PUT", ["channels", id, "pins", message] | ["channels", id, "messages", "pins", message]) => self.pin(id, message, true),
-            ("DELETE", ["channels", id, "pins", message] | ["channels", id, "messages", "pins", message]) => self.pin(id, message, false),
+            ("PUT", ["channels", id, "pins", message] | ["channels", id, "messages", "pins", message]) => {
+                self.pin(id, message, true)
+            }
+            ("DELETE", ["channels", id, "pins", message] | ["channels", id, "messages", "pins", message]) => {
+                self.pin(id, message, false)
+            }
             ("GET", ["channels", id, "messages", message]) => self.get_message(id, message),
             ("PATCH", ["channels", id, "messages", message]) => self.edit_message(id, message, body),
             ("DELETE", ["channels", id, "messages", message]) => self.delete_message(id, message),
@@ -92,7 +98,11 @@ impl State {
             ("PUT", ["channels", id, "thread-members", user]) => self.join_thread(id, user),
             ("DELETE", ["channels", id, "thread-members", user]) => self.leave_thread(id, user),
             ("GET", ["channels", id, "threads", "archived", "public"]) => self.archived_threads(id, request),
-            ("GET", ["channels", id, "threads", "archived", "private"] | ["channels", id, "users", "@me", "threads", "archived", "private"]) => {
+            (
+                "GET",
+                ["channels", id, "threads", "archived", "private"]
+                | ["channels", id, "users", "@me", "threads", "archived", "private"],
+            ) => {
                 self.channel_for(id, 0)?;
                 ok(json!({ "threads": [], "members": [], "has_more": false }))
             }
@@ -117,7 +127,8 @@ impl State {
     }
 
     fn gateway_bot(&self) -> Answer {
-        let limit = json!({ "total": 1_000, "remaining": self.rules.identifies, "reset_after": 86_400_000_u64, "max_concurrency": 1 });
+        let limit =
+            json!({ "total": 1_000, "remaining": self.rules.identifies, "reset_after": 86_400_000_u64, "max_concurrency": 1 });
         ok(json!({ "url": self.gateway_url(), "shards": self.rules.shards, "session_start_limit": limit }))
     }
 

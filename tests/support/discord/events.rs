@@ -40,12 +40,17 @@ impl Session {
 impl State {
     /// An event for sessions with that intent (0: for all) that have the guild's shard.
     pub fn emit(&mut self, name: &str, intent: u64, guild: Option<&str>, data: &Value) {
-        let member = guild.is_none_or(|id| self.guilds.get(id).is_some_and(|g| g.members.contains_key(BOT)) || name == "GUILD_DELETE");
+        let member =
+            guild.is_none_or(|id| self.guilds.get(id).is_some_and(|g| g.members.contains_key(BOT)) || name == "GUILD_DELETE");
         if !member {
             return;
         }
         let times = self.repeat.max(1);
-        let bare = if name.starts_with("MESSAGE_") && data["author"].is_object() { self.without_content(data.clone()) } else { data.clone() };
+        let bare = if name.starts_with("MESSAGE_") && data["author"].is_object() {
+            self.without_content(data.clone())
+        } else {
+            data.clone()
+        };
         for session in self.sessions.values_mut() {
             let (shard, shards) = session.shard;
             // Direct messages and what else has no guild go to the first.
@@ -131,9 +136,11 @@ impl State {
     /// All open threads of a channel that the bot sees anew.
     pub fn tell_threads(&mut self, channel: &str) {
         let Some(guild) = self.channels.get(channel).and_then(|c| c.guild.clone()) else { return };
-        let open = |c: &&Channel| c.parent.as_deref() == Some(channel) && c.kind.is_thread() && !c.archived && self.may_see(BOT, c);
+        let open =
+            |c: &&Channel| c.parent.as_deref() == Some(channel) && c.kind.is_thread() && !c.archived && self.may_see(BOT, c);
         let threads: Vec<&Channel> = self.channels.values().filter(open).collect();
-        let members: Vec<Value> = threads.iter().filter(|t| t.members.contains(BOT)).map(|t| self.thread_member(t, BOT)).collect();
+        let members: Vec<Value> =
+            threads.iter().filter(|t| t.members.contains(BOT)).map(|t| self.thread_member(t, BOT)).collect();
         let event = json!({
             "guild_id": guild, "channel_ids": [channel], "threads": threads.iter().map(|t| self.channel_json(t)).collect::<Vec<_>>(),
             "members": members,

@@ -25,6 +25,7 @@ use super::state::{APP, BOT, Frame, Session, State, TOKEN};
 struct Link {
     id: u64,
     sender: mpsc::UnboundedSender<Frame>,
+    path: String,
     session: Option<String>,
     compress: bool,
 }
@@ -33,9 +34,10 @@ pub async fn serve(inner: Arc<Inner>, stream: TcpStream) {
     if inner.look(|s| s.refuse_links) {
         return;
     }
-    let mut query = String::new();
+    let (mut path, mut query) = (String::new(), String::new());
     #[expect(clippy::result_large_err, reason = "the handshake's own callback type")]
     let read = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        path = request.uri().path().to_owned();
         query = request.uri().query().unwrap_or_default().to_owned();
         Ok(response)
     };
@@ -52,7 +54,7 @@ pub async fn serve(inner: Arc<Inner>, stream: TcpStream) {
         s.links.insert(id, sender.clone());
         (id, s.rules.heartbeat)
     });
-    let mut link = Link { id, sender, session: None, compress: false };
+    let mut link = Link { id, sender, path, session: None, compress: false };
     let hello = json!({ "op": 10, "s": null, "t": null, "d": { "heartbeat_interval": heartbeat.as_millis(), "_trace": ["[\"standin\"]"] } });
     let mut alive = socket.send(Message::text(hello.to_string())).await.is_ok();
     let mut beat = Instant::now();
@@ -224,7 +226,7 @@ impl State {
         let own: Vec<String> = self.guilds.values().filter(|g| g.members.contains_key(BOT)).map(|g| g.id.clone()).collect();
         let own: Vec<String> = own.into_iter().filter(|id| (super::state::number(id) >> 22) % shard.1 == shard.0).collect();
         let ready = json!({
-            "v": 10, "user": self.me_json(), "session_id": id, "resume_gateway_url": self.gateway_url(), "session_type": "normal",
+            "v": 10, "user": self.me_json(), "session_id": id, "resume_gateway_url": format!("{}/resume", self.gateway_url()), "session_type": "normal",
             "guilds": own.iter().map(|id| json!({ "id": id, "unavailable": true })).collect::<Vec<_>>(),
             "shard": [shard.0, shard.1], "application": { "id": APP, "flags": self.application_flags() }, "user_settings": {},
             "presences": [], "relationships": [], "private_channels": [], "guild_join_requests": [], "geo_ordered_rtc_regions": [],
@@ -274,6 +276,7 @@ impl State {
         }
         session.tell("RESUMED", &json!({ "_trace": ["[\"standin\"]"] }));
         self.resumes += 1;
+        self.resumed_at.push(link.path.clone());
     }
 
     /// The members of a guild in chunks.

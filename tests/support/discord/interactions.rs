@@ -143,7 +143,9 @@ impl State {
         interaction.shown = Some(Shown::Failed(missed));
         let what = interaction.what.clone();
         match missed {
-            super::delivery::Missed::Late => self.fault(format!("{what} had no response within {after:?}: the application did not respond")),
+            super::delivery::Missed::Late => {
+                self.fault(format!("{what} had no response within {after:?}: the application did not respond"))
+            }
             super::delivery::Missed::Status(code) => self.fault(format!("{what} was answered with HTTP {code}")),
             super::delivery::Missed::Refused => {}
             super::delivery::Missed::Absent => {}

@@ -61,7 +61,11 @@ pub fn message(rules: &Rules, at: &str, json: &Value, uploads: &[Upload], kept: 
     if json["flags"].as_u64().unwrap_or_default() & COMPONENTS_V2 == 0 {
         components(rules, &mut errors, &format!("{at}/components"), &json["components"]);
     } else if !json["content"].is_null() || !json["embeds"].is_null() {
-        errors.push(format!("{at}/flags"), "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", "The content and embeds fields cannot be used when using MessageFlags.IS_COMPONENTS_V2");
+        errors.push(
+            format!("{at}/flags"),
+            "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
+            "The content and embeds fields cannot be used when using MessageFlags.IS_COMPONENTS_V2",
+        );
     }
     if uploads.len() > rules.files {
         errors.push(format!("{at}/files"), "BASE_TYPE_MAX_LENGTH", format!("Must be {} or fewer in length.", rules.files));
@@ -105,7 +109,9 @@ fn embeds(rules: &Rules, errors: &mut Errors, at: &str, embeds: &Value, uploads:
             }
         }
         let shown = ["title", "description", "fields", "image", "thumbnail", "author", "footer", "video"];
-        let empty = |value: &Value| value.is_null() || value.as_str().is_some_and(|t| t.trim().is_empty()) || value.as_array().is_some_and(Vec::is_empty);
+        let empty = |value: &Value| {
+            value.is_null() || value.as_str().is_some_and(|t| t.trim().is_empty()) || value.as_array().is_some_and(Vec::is_empty)
+        };
         if shown.iter().all(|key| empty(&embed[*key])) {
             errors.push(format!("{at}/description"), "BASE_TYPE_REQUIRED", "This field is required");
         }
@@ -145,10 +151,18 @@ fn components(rules: &Rules, errors: &mut Errors, at: &str, rows: &Value) {
         let inner = row["components"].as_array().map_or(0, Vec::len);
         let selects = list(&row["components"]).filter(|(_, c)| c["type"] != 2).count();
         if inner == 0 || inner > rules.row_buttons {
-            errors.push(format!("{at}/components"), "BASE_TYPE_BAD_LENGTH", format!("Must be between 1 and {} in length.", rules.row_buttons));
+            errors.push(
+                format!("{at}/components"),
+                "BASE_TYPE_BAD_LENGTH",
+                format!("Must be between 1 and {} in length.", rules.row_buttons),
+            );
         }
         if selects > 0 && inner > 1 {
-            errors.push(format!("{at}/components"), "COMPONENT_LAYOUT_WIDTH_EXCEEDED", "The specified component exceeds the maximum width");
+            errors.push(
+                format!("{at}/components"),
+                "COMPONENT_LAYOUT_WIDTH_EXCEEDED",
+                "The specified component exceeds the maximum width",
+            );
         }
         for (m, component) in list(&row["components"]) {
             let at = format!("{at}/components/{m}");
@@ -156,7 +170,11 @@ fn components(rules: &Rules, errors: &mut Errors, at: &str, rows: &Value) {
             if let Some(id) = component["custom_id"].as_str()
                 && !ids.insert(id.to_owned())
             {
-                errors.push(format!("{at}/custom_id"), "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated");
+                errors.push(
+                    format!("{at}/custom_id"),
+                    "COMPONENT_CUSTOM_ID_DUPLICATED",
+                    "Component custom id cannot be duplicated",
+                );
             }
             match component["type"].as_u64() {
                 Some(2) => button(rules, errors, &at, component),
@@ -165,7 +183,11 @@ fn components(rules: &Rules, errors: &mut Errors, at: &str, rows: &Value) {
                     errors.needed(&format!("{at}/custom_id"), &component["custom_id"]);
                     errors.text(&format!("{at}/placeholder"), &component["placeholder"], 0, rules.placeholder_select);
                 }
-                _ => errors.push(format!("{at}/type"), "UNION_TYPE_CHOICES", "Value of field \"type\" must be one of (2, 3, 5, 6, 7, 8)."),
+                _ => errors.push(
+                    format!("{at}/type"),
+                    "UNION_TYPE_CHOICES",
+                    "Value of field \"type\" must be one of (2, 3, 5, 6, 7, 8).",
+                ),
             }
         }
     }
@@ -180,12 +202,20 @@ fn button(rules: &Rules, errors: &mut Errors, at: &str, button: &Value) {
         errors.needed(&format!("{at}/url"), &button["url"]);
         link(errors, &format!("{at}/url"), &button["url"], &["http", "https", "discord"]);
         if !button["custom_id"].is_null() {
-            errors.push(format!("{at}/custom_id"), "BUTTON_COMPONENT_CUSTOM_ID_AND_URL", "A custom id and url cannot both be specified");
+            errors.push(
+                format!("{at}/custom_id"),
+                "BUTTON_COMPONENT_CUSTOM_ID_AND_URL",
+                "A custom id and url cannot both be specified",
+            );
         }
     } else {
         errors.needed(&format!("{at}/custom_id"), &button["custom_id"]);
         if !button["url"].is_null() {
-            errors.push(format!("{at}/url"), "BUTTON_COMPONENT_CUSTOM_ID_AND_URL", "A custom id and url cannot both be specified");
+            errors.push(
+                format!("{at}/url"),
+                "BUTTON_COMPONENT_CUSTOM_ID_AND_URL",
+                "A custom id and url cannot both be specified",
+            );
         }
     }
 }
@@ -195,7 +225,11 @@ fn select(rules: &Rules, errors: &mut Errors, at: &str, select: &Value) {
     errors.text(&format!("{at}/placeholder"), &select["placeholder"], 0, rules.placeholder_select);
     let options = select["options"].as_array().map_or(0, Vec::len);
     if options == 0 || options > rules.select_options {
-        errors.push(format!("{at}/options"), "BASE_TYPE_BAD_LENGTH", format!("Must be between 1 and {} in length.", rules.select_options));
+        errors.push(
+            format!("{at}/options"),
+            "BASE_TYPE_BAD_LENGTH",
+            format!("Must be between 1 and {} in length.", rules.select_options),
+        );
     }
     let mut values = BTreeSet::new();
     for (n, option) in list(&select["options"]) {
@@ -206,7 +240,11 @@ fn select(rules: &Rules, errors: &mut Errors, at: &str, select: &Value) {
         }
         errors.text(&format!("{at}/description"), &option["description"], 0, rules.option_text);
         if !values.insert(option["value"].to_string()) {
-            errors.push(format!("{at}/value"), "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", "The specified option value is already used");
+            errors.push(
+                format!("{at}/value"),
+                "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED",
+                "The specified option value is already used",
+            );
         }
     }
     let (least, most) = (select["min_values"].as_u64().unwrap_or(1), select["max_values"].as_u64().unwrap_or(1));
@@ -224,7 +262,11 @@ pub fn modal(rules: &Rules, data: &Value) -> Result<(), Refusal> {
     errors.text("/data/title", &data["title"], 1, rules.modal_title);
     let rows = data["components"].as_array().map_or(0, Vec::len);
     if rows == 0 || rows > rules.modal_inputs {
-        errors.push("/data/components", "BASE_TYPE_BAD_LENGTH", format!("Must be between 1 and {} in length.", rules.modal_inputs));
+        errors.push(
+            "/data/components",
+            "BASE_TYPE_BAD_LENGTH",
+            format!("Must be between 1 and {} in length.", rules.modal_inputs),
+        );
     }
     let mut ids = BTreeSet::new();
     for (n, row) in list(&data["components"]) {
@@ -255,12 +297,20 @@ pub fn modal(rules: &Rules, data: &Value) -> Result<(), Refusal> {
         let number = |key: &str, default| input[key].as_u64().unwrap_or(default);
         let (least, most) = (number("min_length", 0), number("max_length", rules.input_value as u64));
         if least > most || most > rules.input_value as u64 || most == 0 {
-            errors.push(format!("{at}/max_length"), "NUMBER_TYPE_MAX", format!("int value should be less than or equal to {}.", rules.input_value));
+            errors.push(
+                format!("{at}/max_length"),
+                "NUMBER_TYPE_MAX",
+                format!("int value should be less than or equal to {}.", rules.input_value),
+            );
         }
         if let Some(value) = input["value"].as_str().filter(|v| !v.is_empty()) {
             let length = value.chars().count() as u64;
             if length > most || length < least {
-                errors.push(format!("{at}/value"), "BASE_TYPE_BAD_LENGTH", format!("Must be between {least} and {most} in length."));
+                errors.push(
+                    format!("{at}/value"),
+                    "BASE_TYPE_BAD_LENGTH",
+                    format!("Must be between {least} and {most} in length."),
+                );
             }
         }
     }

@@ -104,7 +104,12 @@ impl State {
         let select = |c: &&Value| Select {
             custom_id: text(&c["custom_id"]).into(),
             placeholder: text(&c["placeholder"]).into(),
-            options: c["options"].as_array().into_iter().flatten().map(|o| (text(&o["label"]).into(), text(&o["value"]).into())).collect(),
+            options: c["options"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|o| (text(&o["label"]).into(), text(&o["value"]).into()))
+                .collect(),
         };
         let files = message.files.iter().filter_map(|id| self.files.get(id));
         Seen {
@@ -129,7 +134,13 @@ impl State {
 
     /// Everything of a channel or thread that everybody there sees, in order.
     pub fn seen_channel(&self, channel: &str) -> Vec<Seen> {
-        self.messages.get(channel).into_iter().flat_map(BTreeMap::values).filter(|m| m.only_for.is_none()).map(|m| self.seen(m)).collect()
+        self.messages
+            .get(channel)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .filter(|m| m.only_for.is_none())
+            .map(|m| self.seen(m))
+            .collect()
     }
 
     /// … with what this user alone sees.
@@ -163,7 +174,10 @@ impl State {
     pub fn report(&self) -> String {
         let mut report = String::new();
         for channel in self.channels.values() {
-            report += &format!("#{} {} {:?} archived={} locked={}\n", channel.name, channel.id, channel.kind, channel.archived, channel.locked);
+            report += &format!(
+                "#{} {} {:?} archived={} locked={}\n",
+                channel.name, channel.id, channel.kind, channel.archived, channel.locked
+            );
             for message in self.messages.get(&channel.id).into_iter().flat_map(BTreeMap::values) {
                 let seen = self.seen(message);
                 let buttons: Vec<&String> = seen.buttons.iter().map(|b| &b.text).collect();
@@ -174,9 +188,21 @@ impl State {
         for (user, form) in &self.modals {
             report += &format!("a form before {user}: {}\n", form["title"]);
         }
-        report += &format!("counts: {:?}\nlinks: {} readies: {} resumes: {}\n", self.counts, self.links.len(), self.readies, self.resumes);
+        report += &format!(
+            "counts: {:?}\nlinks: {} readies: {} resumes: {}\n",
+            self.counts,
+            self.links.len(),
+            self.readies,
+            self.resumes
+        );
         for session in self.sessions.values() {
-            report += &format!("session {} seq {} intents {:b} linked {}\n", session.id, session.seq, session.intents, session.link.is_some());
+            report += &format!(
+                "session {} seq {} intents {:b} linked {}\n",
+                session.id,
+                session.seq,
+                session.intents,
+                session.link.is_some()
+            );
         }
         for call in self.calls.iter().rev().take(30).rev() {
             let body: String = call.body.to_string().chars().take(300).collect();
@@ -252,7 +278,9 @@ impl State {
         if !seen.buttons.is_empty() {
             lines.push(seen.buttons.iter().map(|b| format!("[{}]", b.text)).collect::<Vec<_>>().join(" "));
         }
-        lines.extend(seen.selects.iter().map(|s| format!("[{} ▾ {}]", s.placeholder, s.options.iter().map(|(l, _)| l.as_str()).collect::<Vec<_>>().join(" | "))));
+        lines.extend(seen.selects.iter().map(|s| {
+            format!("[{} ▾ {}]", s.placeholder, s.options.iter().map(|(l, _)| l.as_str()).collect::<Vec<_>>().join(" | "))
+        }));
         if lines.is_empty() {
             lines.push(String::new());
         }
@@ -301,7 +329,8 @@ impl Discord {
     /// Waits for a message of the bot that everybody sees there.
     pub async fn sees(&self, channel: &str, part: &str) -> Seen {
         let what = format!("a message of the bot with {part:?}");
-        self.wait(&what, |s| s.seen_channel(channel).into_iter().find(|m| m.by_bot() && !m.loading && m.text.contains(part))).await
+        self.wait(&what, |s| s.seen_channel(channel).into_iter().find(|m| m.by_bot() && !m.loading && m.text.contains(part)))
+            .await
     }
 
     /// Waits for a message that only this user sees.

@@ -4,12 +4,16 @@
 //! decides.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::state::State;
+
+static USERS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"<@!?([0-9]{5,20})>").expect("a pattern"));
+static ROLES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"<@&([0-9]{5,20})>").expect("a pattern"));
 
 #[derive(Debug, Clone, Default)]
 pub struct Mentions {
@@ -25,15 +29,13 @@ impl State {
         let mut found = Mentions::default();
         let listed = |key: &str, id: &str| allowed[key].as_array().is_some_and(|l| l.iter().any(|v| v == id));
         let parsed = |what: &str| allowed.is_null() || listed("parse", what);
-        let users = Regex::new(r"<@!?(\d{5,20})>").expect("a pattern");
-        for user in users.captures_iter(content).map(|c| c[1].to_owned()) {
+        for user in USERS.captures_iter(content).map(|c| c[1].to_owned()) {
             if self.users.contains_key(&user) && (parsed("users") || listed("users", &user)) && !found.users.contains(&user) {
                 found.pinged.insert(user.clone());
                 found.users.push(user);
             }
         }
-        let roles = Regex::new(r"<@&(\d{5,20})>").expect("a pattern");
-        for role in roles.captures_iter(content).map(|c| c[1].to_owned()) {
+        for role in ROLES.captures_iter(content).map(|c| c[1].to_owned()) {
             let known = self.guilds.values().any(|g| g.roles.contains_key(&role));
             if known && (parsed("roles") || listed("roles", &role)) && !found.roles.contains(&role) {
                 found.pinged.insert(role.clone());

@@ -42,11 +42,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::support::io;
 
 pub use bot::Bot;
-pub use delivery::{Forged, Missed, public_key, sign};
+pub use delivery::{FORGED, Forged, Missed, now, public_key, sign};
 pub use look::{Button, Seen, Select};
 pub use rules::{Rate, Rules};
 pub use state::{
-    APP, BOT, BOT_ROLE, Channel, Count, GUILD, Interaction, Kind, Message, Overwrite, Registered, Session, Shown, State, TOKEN, Trouble,
+    APP, BOT, BOT_ROLE, Channel, Count, GUILD, Interaction, Kind, Message, Overwrite, Registered, Session, Shown, State, TOKEN,
+    Trouble,
 };
 pub use user::{Outcome, User};
 
@@ -112,7 +113,9 @@ impl Discord {
             ended: CancellationToken::new(),
         });
         let linked = Arc::clone(&inner);
-        let web = io::sort(listener, inner.ended.clone(), b"GET /?", move |stream| gateway::serve(Arc::clone(&linked), stream));
+        let web = io::sort(listener, inner.ended.clone(), &[b"GET /?", b"GET /resume?"], move |stream| {
+            gateway::serve(Arc::clone(&linked), stream)
+        });
         let service = web::router(Arc::clone(&inner)).into_make_service_with_connect_info::<io::Cut>();
         let ended = inner.ended.clone();
         tokio::spawn(async move { axum::serve(web, service).with_graceful_shutdown(ended.cancelled_owned()).await });

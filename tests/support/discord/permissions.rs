@@ -25,8 +25,16 @@ pub const PIN: u64 = 1 << 51;
 pub const EVERYTHING: u64 = (1 << 53) - 1;
 
 /// What everybody may in a new guild.
-pub const EVERYONE: u64 =
-    VIEW | SEND | EMBED | ATTACH | READ_HISTORY | ADD_REACTIONS | USE_COMMANDS | PUBLIC_THREADS | PRIVATE_THREADS | SEND_IN_THREADS;
+pub const EVERYONE: u64 = VIEW
+    | SEND
+    | EMBED
+    | ATTACH
+    | READ_HISTORY
+    | ADD_REACTIONS
+    | USE_COMMANDS
+    | PUBLIC_THREADS
+    | PRIVATE_THREADS
+    | SEND_IN_THREADS;
 /// What the bot was invited with besides.
 pub const INVITED: u64 = MANAGE_THREADS | MENTION_EVERYONE;
 

@@ -145,7 +145,11 @@ impl Spec {
         let mut all: Vec<Violation> = wrong.collect();
         let mut unknown = Vec::new();
         self.unknown(&checked.schema, value, "", &mut unknown);
-        all.extend(unknown.into_iter().map(|path| Violation { path, message: "a property that Discord does not know".into(), unknown: true }));
+        all.extend(unknown.into_iter().map(|path| Violation {
+            path,
+            message: "a property that Discord does not know".into(),
+            unknown: true,
+        }));
         all
     }
 
@@ -154,7 +158,9 @@ impl Spec {
         let parts = self.parts(schema, value);
         match value {
             Value::Object(object) => {
-                let open = |s: &&Value| s["properties"].is_null() || !matches!(s["additionalProperties"], Value::Null | Value::Bool(false));
+                let open = |s: &&Value| {
+                    s["properties"].is_null() || !matches!(s["additionalProperties"], Value::Null | Value::Bool(false))
+                };
                 for (key, inner) in object {
                     let path = format!("{path}/{key}");
                     let known: Vec<&Value> = parts.iter().filter_map(|s| s["properties"].get(key)).collect();

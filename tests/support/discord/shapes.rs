@@ -71,7 +71,8 @@ impl State {
     }
 
     pub fn channel_json(&self, channel: &Channel) -> Value {
-        let mut shown = json!({ "id": channel.id, "type": channel.kind as u64, "flags": 0, "last_message_id": channel.last_message });
+        let mut shown =
+            json!({ "id": channel.id, "type": channel.kind as u64, "flags": 0, "last_message_id": channel.last_message });
         if channel.kind == Kind::Dm {
             shown["recipients"] = channel.recipients.iter().map(|id| self.user_json(id)).collect();
             return shown;
@@ -302,7 +303,7 @@ impl State {
             "explicit_content_filter": 0, "creator_monetization_state": 1, "internal_guild_restriction": 1,
             "is_monetized": false, "is_verified": false, "is_discoverable": false, "storefront_available": false,
             "monetization_eligibility_flags": 0, "approximate_guild_count": self.guilds.len(), "approximate_user_install_count": 0,
-            "approximate_user_authorization_count": 0, "event_webhooks_status": 1, "event_webhooks_types": [], "event_webhooks_url": null,
+            "approximate_user_authorization_count": 0, "event_webhooks_status": 1, "event_webhooks_types": [], "event_webhooks_url": null, "flags_new": self.application_flags().to_string(), "eligible_oauth2_scopes": [],
             "owner": self.user_json(&self.guilds.values().next().map(|g| g.owner.clone()).unwrap_or_default()), "team": null,
             "bot": self.user_json(BOT),
         });
@@ -365,6 +366,10 @@ fn received_components(components: &Value) -> Value {
         object.retain(|_, value| !value.is_null());
         *next += 1;
         object.entry("id").or_insert(json!(*next));
+        if object.get("type").and_then(Value::as_u64).is_some_and(|kind| kind == 3 || kind >= 5) {
+            object.entry("min_values").or_insert(json!(1));
+            object.entry("max_values").or_insert(json!(1));
+        }
         for inner in component["components"].as_array_mut().into_iter().flatten() {
             number(inner, next);
         }

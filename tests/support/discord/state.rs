@@ -173,12 +173,19 @@ pub struct Registered {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shown {
     /// "… is thinking", for this user only or for all.
-    Deferred { ephemeral: bool },
+    Deferred {
+        ephemeral: bool,
+    },
     /// The id of the message.
-    Message { id: String, ephemeral: bool },
+    Message {
+        id: String,
+        ephemeral: bool,
+    },
     /// Nothing changes for now.
     DeferredUpdate,
-    Updated { id: String },
+    Updated {
+        id: String,
+    },
     Modal(Value),
     Choices(Vec<(String, Value)>),
     /// "The application did not respond".
@@ -299,6 +306,8 @@ pub struct State {
     /// READY and RESUMED that were sent.
     pub readies: usize,
     pub resumes: usize,
+    /// The paths at which sessions were resumed; they ought to be `/resume`.
+    pub resumed_at: Vec<String>,
     pub identified: Vec<Value>,
     /// Heartbeats are not acknowledged.
     pub deaf: bool,

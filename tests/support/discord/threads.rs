@@ -10,8 +10,8 @@ use super::body::{Body, Upload};
 use super::dispatch::Request;
 use super::permissions::{MANAGE_CHANNELS, MANAGE_THREADS, PRIVATE_THREADS, PUBLIC_THREADS, READ_HISTORY, SEND};
 use super::refusal::{
-    ARCHIVED, Answer, CANNOT_IN_DM, HAS_A_THREAD, MISSING_ACCESS, MISSING_PERMISSIONS, NOTHING, Refusal, UNKNOWN_CHANNEL, UNKNOWN_MEMBER,
-    UNKNOWN_MESSAGE, ok,
+    ARCHIVED, Answer, CANNOT_IN_DM, HAS_A_THREAD, MISSING_ACCESS, MISSING_PERMISSIONS, NOTHING, Refusal, UNKNOWN_CHANNEL,
+    UNKNOWN_MEMBER, UNKNOWN_MESSAGE, ok,
 };
 use super::state::{BOT, Channel, HAS_THREAD, Kind, Message, State, number};
 
@@ -35,7 +35,12 @@ impl State {
     pub fn start_thread(&mut self, parent: &str, message: Option<&str>, body: Body) -> Answer {
         let place = self.guild_channel_for(parent, 0)?.clone();
         let json = &body.json;
-        let not_here = || Refusal { status: 400, code: 50_024, message: "Cannot execute action on this channel type".into(), ..Refusal::default() };
+        let not_here = || Refusal {
+            status: 400,
+            code: 50_024,
+            message: "Cannot execute action on this channel type".into(),
+            ..Refusal::default()
+        };
         if !matches!(place.kind, Kind::Text | Kind::News | Kind::Forum) || place.kind == Kind::Forum && message.is_some() {
             return Err(not_here());
         }
@@ -45,12 +50,19 @@ impl State {
             return Err(Refusal::form("/name", "BASE_TYPE_BAD_LENGTH", message));
         }
         let auto_archive = json["auto_archive_duration"].as_u64().unwrap_or(4_320);
-        let tags: Vec<String> = json["applied_tags"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-        let mut begun = Begun { parent: parent.into(), name, owner: BOT.into(), kind: Kind::Thread, auto_archive, tags, ..Begun::default() };
+        let tags: Vec<String> =
+            json["applied_tags"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let mut begun =
+            Begun { parent: parent.into(), name, owner: BOT.into(), kind: Kind::Thread, auto_archive, tags, ..Begun::default() };
         if place.kind == Kind::Forum {
             self.channel_for(parent, SEND)?;
             if place.require_tag && begun.tags.is_empty() {
-                return Err(Refusal { status: 400, code: 40_067, message: "A tag is required to create a forum post in this channel".into(), ..Refusal::default() });
+                return Err(Refusal {
+                    status: 400,
+                    code: 40_067,
+                    message: "A tag is required to create a forum post in this channel".into(),
+                    ..Refusal::default()
+                });
             }
             if let Some(wrong) = begun.tags.iter().position(|tag| !place.available_tags.iter().any(|(id, _)| id == tag)) {
                 return Err(Refusal::form(&format!("/applied_tags/{wrong}"), "UNKNOWN_TAG", "Unknown tag"));
@@ -97,7 +109,13 @@ impl State {
                     message.flags |= HAS_THREAD;
                 }
                 self.tell_message("MESSAGE_UPDATE", &parent, &message);
-                self.keep_quiet(Message { channel: id.clone(), author: owner, kind: 21, reply_to: Some(message), ..Message::default() });
+                self.keep_quiet(Message {
+                    channel: id.clone(),
+                    author: owner,
+                    kind: 21,
+                    reply_to: Some(message),
+                    ..Message::default()
+                });
             }
             None if kind != Kind::PrivateThread => {
                 self.insert(Message { channel: parent, author: owner, kind: 18, content: name, ..Message::default() });
@@ -158,7 +176,8 @@ impl State {
         if channel.kind == Kind::Dm {
             return Err(CANNOT_IN_DM.into());
         }
-        let manages = self.permissions(BOT, &channel) & if channel.kind.is_thread() { MANAGE_THREADS } else { MANAGE_CHANNELS } != 0;
+        let manages =
+            self.permissions(BOT, &channel) & if channel.kind.is_thread() { MANAGE_THREADS } else { MANAGE_CHANNELS } != 0;
         let archives = json["archived"].as_bool();
         if channel.kind.is_thread() {
             let owns = channel.owner.as_deref() == Some(BOT);
@@ -210,8 +229,12 @@ impl State {
 
     /// A channel is gone with its threads, whoever deleted it.
     pub fn remove_channel(&mut self, id: &str) {
-        let within: Vec<String> =
-            self.channels.values().filter(|c| c.parent.as_deref() == Some(id) && c.kind.is_thread()).map(|c| c.id.clone()).collect();
+        let within: Vec<String> = self
+            .channels
+            .values()
+            .filter(|c| c.parent.as_deref() == Some(id) && c.kind.is_thread())
+            .map(|c| c.id.clone())
+            .collect();
         for thread in within {
             self.channels.remove(&thread);
             self.messages.remove(&thread);
@@ -228,7 +251,16 @@ impl State {
 
     fn thread(&self, id: &str) -> Result<&Channel, Refusal> {
         let channel = self.channel_for(id, 0)?;
-        if channel.kind.is_thread() { Ok(channel) } else { Err(Refusal { status: 400, code: 50_024, message: "Cannot execute action on this channel type".into(), ..Refusal::default() }) }
+        if channel.kind.is_thread() {
+            Ok(channel)
+        } else {
+            Err(Refusal {
+                status: 400,
+                code: 50_024,
+                message: "Cannot execute action on this channel type".into(),
+                ..Refusal::default()
+            })
+        }
     }
 
     pub fn thread_members(&self, id: &str) -> Answer {
@@ -282,17 +314,13 @@ impl State {
         found.sort_by_key(|c| std::cmp::Reverse(c.archived_at));
         let more = found.len() > limit;
         found.truncate(limit);
-        ok(self.listed(&found, Some(more)))
+        ok(self.listed(&found, more))
     }
 
     /// Threads with the bot's memberships, as lists of threads show them.
-    fn listed(&self, threads: &[&Channel], more: Option<bool>) -> Value {
+    fn listed(&self, threads: &[&Channel], more: bool) -> Value {
         let own: Vec<Value> = threads.iter().filter(|t| t.members.contains(BOT)).map(|t| self.thread_member(t, BOT)).collect();
-        let mut shown = json!({ "threads": threads.iter().map(|t| self.channel_json(t)).collect::<Vec<_>>(), "members": own });
-        if let Some(more) = more {
-            shown["has_more"] = json!(more);
-        }
-        shown
+        json!({ "threads": threads.iter().map(|t| self.channel_json(t)).collect::<Vec<_>>(), "members": own, "has_more": more })
     }
 
     pub fn active_threads(&self, guild: &str) -> Answer {
@@ -300,12 +328,16 @@ impl State {
         let open = |c: &&Channel| c.guild.as_deref() == Some(guild) && c.kind.is_thread() && !c.archived && self.may_see(BOT, c);
         let mut found: Vec<&Channel> = self.channels.values().filter(open).collect();
         found.sort_by_key(|c| std::cmp::Reverse(number(&c.id)));
-        ok(self.listed(&found, None))
+        ok(self.listed(&found, false))
     }
 }
 
 /// Files of a request, for a message that is written elsewhere.
 pub fn uploads(files: &[(&str, &[u8])]) -> Vec<Upload> {
-    let upload = |(number, (name, content)): (usize, &(&str, &[u8]))| Upload { number: number as u64, name: (*name).into(), content: content.to_vec() };
+    let upload = |(number, (name, content)): (usize, &(&str, &[u8]))| Upload {
+        number: number as u64,
+        name: (*name).into(),
+        content: content.to_vec(),
+    };
     files.iter().enumerate().map(upload).collect()
 }

@@ -3,6 +3,7 @@
 //! Invariant: a tree that passes here is shown by Discord's client as it was meant.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
@@ -39,10 +40,18 @@ pub fn command(rules: &Rules, at: &str, command: &Value) -> Result<(), Refusal> 
             errors.push(format!("{at}/name"), "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 32 in length.");
         }
         if command["description"].as_str().is_some_and(|d| !d.is_empty()) {
-            errors.push(format!("{at}/description"), "APPLICATION_COMMAND_INVALID_DESCRIPTION", "Context menu commands cannot have a description");
+            errors.push(
+                format!("{at}/description"),
+                "APPLICATION_COMMAND_INVALID_DESCRIPTION",
+                "Context menu commands cannot have a description",
+            );
         }
         if command["options"].as_array().is_some_and(|o| !o.is_empty()) {
-            errors.push(format!("{at}/options"), "APPLICATION_COMMAND_INVALID_OPTIONS", "Context menu commands cannot have options");
+            errors.push(
+                format!("{at}/options"),
+                "APPLICATION_COMMAND_INVALID_OPTIONS",
+                "Context menu commands cannot have options",
+            );
         }
     }
     errors.done()
@@ -53,7 +62,11 @@ pub fn all(rules: &Rules, commands: &[&Value]) -> Result<(), Refusal> {
     let mut names = BTreeSet::new();
     for (n, command) in commands.iter().enumerate() {
         if !names.insert((kind(command), command["name"].to_string())) {
-            return Err(Refusal::form(&format!("/{n}"), "APPLICATION_COMMANDS_DUPLICATE_NAME", "Application command names must be unique"));
+            return Err(Refusal::form(
+                &format!("/{n}"),
+                "APPLICATION_COMMANDS_DUPLICATE_NAME",
+                "Application command names must be unique",
+            ));
         }
     }
     for (of, most) in [(1, rules.commands), (2, 15), (3, 15)] {
@@ -68,8 +81,8 @@ pub fn all(rules: &Rules, commands: &[&Value]) -> Result<(), Refusal> {
 
 fn name(errors: &mut Errors, at: &str, name: &Value) {
     let text = name.as_str().unwrap_or_default();
-    let pattern = Regex::new(r"^[-_'\p{L}\p{N}]{1,32}$").expect("a pattern");
-    if !pattern.is_match(text) {
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[-_'\p{L}\p{N}]{1,32}$").expect("a pattern"));
+    if !PATTERN.is_match(text) {
         errors.push(at, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
     } else if text.to_lowercase() != text {
         errors.push(at, "APPLICATION_COMMAND_INVALID_NAME", "Command name must be in lower case");
@@ -96,7 +109,11 @@ fn options(rules: &Rules, errors: &mut Errors, at: &str, options: &Value, depth:
         match kind(option) {
             GROUP => {
                 if depth > 0 || list(&option["options"]).any(|(_, o)| kind(o) != SUBCOMMAND) {
-                    errors.push(format!("{at}/type"), "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Sub-command groups hold subcommands only, and stand at the top");
+                    errors.push(
+                        format!("{at}/type"),
+                        "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
+                        "Sub-command groups hold subcommands only, and stand at the top",
+                    );
                 }
                 self::options(rules, errors, &format!("{at}/options"), &option["options"], 1);
             }
@@ -108,11 +125,19 @@ fn options(rules: &Rules, errors: &mut Errors, at: &str, options: &Value, depth:
             }
             _ => {
                 if any_nested {
-                    errors.push(format!("{at}/type"), "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Sub-command and option must not be mixed");
+                    errors.push(
+                        format!("{at}/type"),
+                        "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
+                        "Sub-command and option must not be mixed",
+                    );
                 }
                 let required = option["required"] == true;
                 if required && optional {
-                    errors.push(&at, "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", "Required options must be placed before non-required options");
+                    errors.push(
+                        &at,
+                        "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID",
+                        "Required options must be placed before non-required options",
+                    );
                 }
                 optional |= !required;
                 plain(rules, errors, &at, option);
@@ -126,10 +151,18 @@ fn plain(rules: &Rules, errors: &mut Errors, at: &str, option: &Value) {
     let kind = kind(option);
     let choices = option["choices"].as_array().map_or(0, Vec::len);
     if choices > 0 && !matches!(kind, 3 | 4 | 10) {
-        errors.push(format!("{at}/choices"), "APPLICATION_COMMAND_OPTIONS_CHOICES_INVALID", "Only texts and numbers have choices");
+        errors.push(
+            format!("{at}/choices"),
+            "APPLICATION_COMMAND_OPTIONS_CHOICES_INVALID",
+            "Only texts and numbers have choices",
+        );
     }
     if option["autocomplete"] == true && (choices > 0 || !matches!(kind, 3 | 4 | 10)) {
-        errors.push(format!("{at}/autocomplete"), "APPLICATION_COMMAND_OPTIONS_AUTOCOMPLETE_INVALID", "Autocomplete excludes choices, and is for texts and numbers");
+        errors.push(
+            format!("{at}/autocomplete"),
+            "APPLICATION_COMMAND_OPTIONS_AUTOCOMPLETE_INVALID",
+            "Autocomplete excludes choices, and is for texts and numbers",
+        );
     }
     if kind != 3 && (!option["min_length"].is_null() || !option["max_length"].is_null()) {
         errors.push(at, "APPLICATION_COMMAND_OPTIONS_LENGTH_INVALID", "Only texts have a length");

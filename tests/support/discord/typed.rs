@@ -71,7 +71,8 @@ impl State {
             return chosen.map(|c| c["value"].clone()).ok_or_else(|| wrong("choice"));
         }
         let within = |number: f64| {
-            option["min_value"].as_f64().is_none_or(|least| number >= least) && option["max_value"].as_f64().is_none_or(|most| number <= most)
+            option["min_value"].as_f64().is_none_or(|least| number >= least)
+                && option["max_value"].as_f64().is_none_or(|most| number <= most)
         };
         match kind(option) {
             3 => {
@@ -140,7 +141,13 @@ impl State {
     }
 
     /// `given`: options by name; `focused`: the one that is being typed.
-    fn compose(&mut self, found: &Found, given: &[(String, String)], focused: Option<(&str, &str)>, channel: &str) -> Result<Value, Refused> {
+    fn compose(
+        &mut self,
+        found: &Found,
+        given: &[(String, String)],
+        focused: Option<(&str, &str)>,
+        channel: &str,
+    ) -> Result<Value, Refused> {
         let mut resolved = Map::new();
         let mut options = Vec::new();
         for (name, text) in given {
@@ -155,9 +162,13 @@ impl State {
                 return refused(format!("the option {name:?} does not complete"));
             };
             options.push(json!({ "name": name, "type": option["type"], "value": text, "focused": true }));
-        } else if let Some(missing) = found.options.iter().find(|o| o["required"] == true && !given.iter().any(|(n, _)| o["name"] == n.as_str())) {
+        } else if let Some(missing) =
+            found.options.iter().find(|o| o["required"] == true && !given.iter().any(|(n, _)| o["name"] == n.as_str()))
+        {
             return refused(format!("the option {} is required", missing["name"]));
         }
+        // As the client lays them out: in the order of the tree.
+        options.sort_by_key(|given| found.options.iter().position(|o| o["name"] == given["name"]));
         Ok(self.data(found, options, resolved))
     }
 }
@@ -167,7 +178,10 @@ fn split(options: &[Value], words: &[String]) -> Result<Vec<(String, String)>, R
     let mut given: Vec<(String, String)> = Vec::new();
     let named = |word: &str| {
         let plain = word.replace('-', "_");
-        options.iter().find(|o| o["name"] == word || o["name"] == plain.as_str()).map(|o| (o["name"].as_str().unwrap_or_default().to_owned(), kind(o)))
+        options
+            .iter()
+            .find(|o| o["name"] == word || o["name"] == plain.as_str())
+            .map(|o| (o["name"].as_str().unwrap_or_default().to_owned(), kind(o)))
     };
     let mut loose: Vec<&str> = Vec::new();
     let mut words = words.iter();
@@ -200,7 +214,8 @@ fn split(options: &[Value], words: &[String]) -> Result<Vec<(String, String)>, R
         }
         loose.push(word);
     }
-    let free: Vec<&Value> = options.iter().filter(|o| kind(o) != 5 && !given.iter().any(|(n, _)| o["name"] == n.as_str())).collect();
+    let free: Vec<&Value> =
+        options.iter().filter(|o| kind(o) != 5 && !given.iter().any(|(n, _)| o["name"] == n.as_str())).collect();
     let required = free.iter().filter(|o| o["required"] == true).count();
     let places = required.max(loose.len().min(free.len()).min(required.max(1)));
     let mut values: Vec<String> = Vec::new();
@@ -239,7 +254,13 @@ impl User {
     }
 
     /// … and files by option: its name, the file's, the content.
-    pub async fn run_with(&self, channel: &str, path: &str, options: &[(&str, &str)], files: &[(&str, &str, &[u8])]) -> Result<Outcome, Refused> {
+    pub async fn run_with(
+        &self,
+        channel: &str,
+        path: &str,
+        options: &[(&str, &str)],
+        files: &[(&str, &str, &[u8])],
+    ) -> Result<Outcome, Refused> {
         let data = self.discord.change(|s| {
             let words: Vec<&str> = path.trim_start_matches('/').split(' ').collect();
             let (found, used) = s.found(&words, channel)?;
@@ -257,7 +278,13 @@ impl User {
     }
 
     /// What is offered while that option is being typed.
-    pub async fn complete(&self, channel: &str, path: &str, options: &[(&str, &str)], focused: (&str, &str)) -> Result<Outcome, Refused> {
+    pub async fn complete(
+        &self,
+        channel: &str,
+        path: &str,
+        options: &[(&str, &str)],
+        focused: (&str, &str),
+    ) -> Result<Outcome, Refused> {
         let data = self.discord.change(|s| {
             let words: Vec<&str> = path.trim_start_matches('/').split(' ').collect();
             let (found, _) = s.found(&words, channel)?;
@@ -269,11 +296,13 @@ impl User {
     }
 
     async fn send(&self, channel: &str, what: &str, data: Value) -> Outcome {
-        self.discord.inner.ask(|s| {
-            s.can(&self.id, channel, super::permissions::USE_COMMANDS);
-            s.begin(2, what, &self.id, channel, data, None)
-        })
-        .await
+        self.discord
+            .inner
+            .ask(|s| {
+                s.can(&self.id, channel, super::permissions::USE_COMMANDS);
+                s.begin(2, what, &self.id, channel, data, None)
+            })
+            .await
     }
 
     /// The command in a message's menu.

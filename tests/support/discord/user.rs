@@ -28,22 +28,25 @@ pub struct Outcome {
     /// Until the first response.
     pub took: Duration,
     pub shown: Shown,
+    /// If there was none: all that is known of it.
+    report: String,
 }
 
 impl Outcome {
-    pub(super) fn of(interaction: &Interaction) -> Self {
+    pub(super) fn of(state: &State, interaction: &Interaction) -> Self {
         Self {
             what: interaction.what.clone(),
             id: interaction.id.clone(),
             token: interaction.token.clone(),
             took: interaction.took.unwrap_or_default(),
             shown: interaction.shown.clone().expect("a settled interaction"),
+            report: if matches!(interaction.shown, Some(Shown::Failed(_))) { state.report() } else { String::new() },
         }
     }
 
     #[track_caller]
     pub fn ok(self) -> Self {
-        assert!(!matches!(self.shown, Shown::Failed(_)), "{}: the application did not respond, {:?}", self.what, self.shown);
+        assert!(self.failed().is_none(), "{}: the application did not respond, {:?}\n{}", self.what, self.shown, self.report);
         self
     }
 
@@ -203,7 +206,11 @@ impl User {
             s.can(&self.id, forum, SEND);
             let place = s.channels[forum].clone();
             assert_eq!(place.kind, Kind::Forum);
-            let tags = if place.require_tag { place.available_tags.iter().take(1).map(|(id, _)| id.clone()).collect() } else { Vec::new() };
+            let tags = if place.require_tag {
+                place.available_tags.iter().take(1).map(|(id, _)| id.clone()).collect()
+            } else {
+                Vec::new()
+            };
             let first = s.written(&self.id, forum, text, None, &[]);
             let begun = Begun {
                 id: None,

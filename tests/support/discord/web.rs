@@ -127,7 +127,9 @@ fn guess(path: &str) -> String {
 }
 
 fn take(s: &mut State, request: &Request<'_>, authorization: &str, read: Result<body::Body, String>, size: usize) -> Done {
-    let open = request.path.starts_with("/interactions/") || request.template.starts_with("/webhooks/{webhook_id}/{webhook_token}") || request.path == "/gateway";
+    let open = request.path.starts_with("/interactions/")
+        || request.template.starts_with("/webhooks/{webhook_id}/{webhook_token}")
+        || request.path == "/gateway";
     let open = open || request.path.starts_with("/webhooks/");
     if !open && (authorization.strip_prefix("Bot ") != Some(TOKEN) || s.token_revoked) {
         let wanted = s.token_revoked;
@@ -139,7 +141,10 @@ fn take(s: &mut State, request: &Request<'_>, authorization: &str, read: Result<
         Err((limited, told)) => return Done { answer: NONE, told, limited: Some(limited) },
     };
     let answer = read
-        .map_err(|why| Refusal { message: format!("The request body contains invalid JSON. ({why})"), ..Refusal::from(INVALID_JSON) })
+        .map_err(|why| Refusal {
+            message: format!("The request body contains invalid JSON. ({why})"),
+            ..Refusal::from(INVALID_JSON)
+        })
         .and_then(|body| {
             if size > s.rules.request_bytes || body.files.iter().any(|f| f.content.len() > s.rules.file_bytes) {
                 return Err(TOO_LARGE.into());
@@ -190,7 +195,10 @@ fn finish(s: &mut State, request: &Request<'_>, call: &mut Call, done: Done) -> 
                 && let Some(spec) = schema::spec()
             {
                 for violation in spec.response(request.method, request.template, status, &value) {
-                    s.fault(format!("the stand-in's own answer to {} {:?}: {}", request.route, violation.path, violation.message));
+                    s.fault(format!(
+                        "the stand-in's own answer to {} {:?}: {}",
+                        request.route, violation.path, violation.message
+                    ));
                 }
             }
             (status, value)
@@ -261,7 +269,9 @@ async fn troubled(inner: &Arc<Inner>, route: &str, path: &str, cut: &Cut) -> Res
                 let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 return Err((code, [(CONTENT_TYPE, "text/plain")], "the server had a problem").into_response());
             }
-            Some(Trouble::Refuse(status, code, message)) => return Err(answered(status, &json!({ "message": message, "code": code }))),
+            Some(Trouble::Refuse(status, code, message)) => {
+                return Err(answered(status, &json!({ "message": message, "code": code })));
+            }
             Some(Trouble::Limited(seconds, scope)) => {
                 inner.change(|s| {
                     s.counts.entry(route.into()).or_default().limited += 1;

@@ -31,7 +31,8 @@ impl State {
 
     pub fn followup(&mut self, app: &str, token: &str, body: Body) -> Answer {
         let interaction = self.hooked(app, token)?;
-        let waiting = interaction.original.as_ref().and_then(|id| self.message(&interaction.channel, id)).filter(|m| Self::is_loading(m));
+        let waiting =
+            interaction.original.as_ref().and_then(|id| self.message(&interaction.channel, id)).filter(|m| Self::is_loading(m));
         if let Some(waiting) = waiting.map(|m| m.id.clone()) {
             // The first of them is what was deferred, and as visible as that.
             self.amend(&interaction.channel, &waiting, "", &body.json, body.files)?;
@@ -67,5 +68,4 @@ impl State {
         self.erase(&interaction.channel, &message.id);
         NOTHING
     }
-
 }

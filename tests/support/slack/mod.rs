@@ -114,7 +114,8 @@ impl Slack {
             ended: CancellationToken::new(),
         });
         let linked = Arc::clone(&inner);
-        let web = io::sort(listener, inner.ended.clone(), b"GET /link/", move |stream| link::serve(Arc::clone(&linked), stream));
+        let web =
+            io::sort(listener, inner.ended.clone(), &[b"GET /link/"], move |stream| link::serve(Arc::clone(&linked), stream));
         let service = web::router(Arc::clone(&inner)).into_make_service_with_connect_info::<io::Cut>();
         let ended = inner.ended.clone();
         tokio::spawn(async move { axum::serve(web, service).with_graceful_shutdown(ended.cancelled_owned()).await });
