@@ -52,7 +52,12 @@ impl Player for Team {
             self.who.say(&place, text);
             return;
         }
-        match self.who.try_command(&place, text).await {
+        // An option takes all that is typed into it.
+        let typed = match text.strip_prefix("/deny --reason ") {
+            Some(reason) => self.who.run(&place, "deny", &[("reason", reason)]).await,
+            None => self.who.try_command(&place, text).await,
+        };
+        match typed {
             Ok(outcome) => drop(outcome.ok()),
             // What the client would not even send, people write.
             Err(_) => drop(self.who.ask(&place, text)),

@@ -1,6 +1,6 @@
 //! A tool call that waits for somebody's word, with all that it would be called with. One that was decided has no buttons.
 
-use super::super::markdown::{literal, named};
+use super::super::markdown::literal;
 use super::{MESSAGE, Message, parts, pieces};
 use crate::chat::approvals::{arguments, ended};
 use crate::model::{Action, Approval, ApprovalState, File, Style, words};
@@ -28,7 +28,16 @@ pub fn approval(approval: &Approval) -> Message {
         ];
         message.components = parts::rows(&actions);
     } else {
-        message.content.push_str(&format!("\n{}", named(&ended(approval, |text| literal(&words(text))))));
+        message.content.push_str(&format!("\n{}", ended(approval, told)));
     }
     message
+}
+
+/// A person's id is shown as who that is.
+fn told(text: &str) -> String {
+    let id = text.strip_prefix("discord:").unwrap_or(text);
+    match id.len() >= 15 && id.bytes().all(|b| b.is_ascii_digit()) {
+        true => format!("<@{id}>"),
+        false => literal(&words(text)),
+    }
 }
