@@ -67,7 +67,7 @@ impl State {
             all[id] = value;
         };
         if let Some(choices) = option["choices"].as_array().filter(|c| !c.is_empty()) {
-            let chosen = choices.iter().find(|c| c["name"] == text || c["value"] == text || c["value"].to_string() == text);
+            let chosen = choices.iter().find(|c| c["name"] == text || plain(&c["value"]) == text);
             return chosen.map(|c| c["value"].clone()).ok_or_else(|| wrong("choice"));
         }
         let within = |number: f64| {
@@ -216,14 +216,22 @@ fn split(options: &[Value], words: &[String]) -> Result<Vec<(String, String)>, R
     }
     let free: Vec<&Value> =
         options.iter().filter(|o| kind(o) != 5 && !given.iter().any(|(n, _)| o["name"] == n.as_str())).collect();
-    let required = free.iter().filter(|o| o["required"] == true).count();
-    let places = required.max(loose.len().min(free.len()).min(required.max(1)));
+    // Free words are for the options that have to be there. What is more belongs to the last of them, if it is a text of its own; else
+    // to what may follow it.
+    let needed = free.iter().take_while(|o| o["required"] == true).count();
+    let takes_all = |o: &Value| kind(o) == 3 && o["autocomplete"] != true && o["choices"].is_null();
+    let places = match needed.checked_sub(1).map(|at| takes_all(free[at])) {
+        Some(true) => needed,
+        _ => loose.len().min(free.len()).max(needed),
+    };
     let mut values: Vec<String> = Vec::new();
     for word in loose {
         if values.len() < places {
             values.push(word.to_owned());
         } else {
-            let Some(last) = values.last_mut() else { return refused(format!("no option for {word:?}")) };
+            let Some(last) = values.last_mut().filter(|_| takes_all(free[places - 1])) else {
+                return refused(format!("no option for {word:?}"));
+            };
             *last = format!("{last} {word}");
         }
     }
@@ -327,4 +335,9 @@ impl User {
 fn words(text: &str) -> Vec<String> {
     let text = text.trim().trim_start_matches('/');
     shell_words::split(text).unwrap_or_else(|_| text.split_whitespace().map(str::to_owned).collect())
+}
+
+/// A value as it is typed.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
