@@ -12,6 +12,7 @@ pub mod commands;
 mod form;
 pub mod gateway;
 pub mod http;
+mod intake;
 mod interactions;
 mod markdown;
 mod messages;
@@ -32,8 +33,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use secrecy::SecretString;
 use serde_json::Value;
-use serenity::all::GatewayIntents;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,9 +43,8 @@ use super::lanes::Lanes;
 use super::{Chat, LiveTurn};
 use crate::error::Result;
 use crate::model::{ConversationId, File, Form, Origin, Progress, Reply, Timestamp};
-use asked::First;
 use channels::Channels;
-use gateway::{Dispatch, Gateway};
+use gateway::Gateway;
 use payload::Message;
 use place::{DIRECT, Place};
 use rest::{Fault, Method, Rank, Request, Rest, Route};
@@ -211,77 +210,6 @@ impl Discord {
         Ok(running)
     }
 
-    async fn open_gateway(&self, stop: CancellationToken) -> anyhow::Result<Gateway> {
-        let found = self.call(Method::GET, "/gateway/bot".into(), None, Rank::Reply).await;
-        let found = found.map_err(|fault| anyhow::anyhow!("`discord.token`: Discord tells no gateway ({})", fault.outcome()))?;
-        let url = found["url"].as_str().unwrap_or_default().to_owned();
-        let number = |value: &Value| u32::try_from(value.as_u64().unwrap_or(1)).unwrap_or(1).max(1);
-        let options = gateway::Options {
-            token: self.options().token.clone(),
-            intents: intents(self.options().thread_messages).bits(),
-            url,
-            shards: number(&found["shards"]),
-            max_concurrency: number(&found["session_start_limit"]["max_concurrency"]),
-            tls: self.rest().tls(),
-        };
-        let before = self.desk().note(catchup::SESSIONS).await.and_then(|kept| serde_json::from_str(&kept).ok());
-        let discord = self.clone();
-        Ok(gateway::start(options, Arc::new(move |dispatch| discord.dispatch(dispatch)), before, stop))
-    }
-
-    /// What the gateway says. Never waits.
-    fn dispatch(&self, dispatch: Dispatch) {
-        let raw = dispatch.data.get();
-        match dispatch.kind.as_str() {
-            "INTERACTION_CREATE" => self.interaction(raw, First::Callback, dispatch.received),
-            "MESSAGE_CREATE" => self.message_came(raw),
-            "MESSAGE_UPDATE" => self.message_changed(raw),
-            "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => self.message_gone(raw),
-            "GUILD_CREATE" => self.guild_came(raw),
-            "CHANNEL_CREATE" | "CHANNEL_UPDATE" | "THREAD_CREATE" | "THREAD_UPDATE" => self.channel_came(raw),
-            "CHANNEL_DELETE" | "THREAD_DELETE" => self.channel_gone(raw),
-            "THREAD_LIST_SYNC" => self.guild_came(raw),
-            "READY"
-            | "RESUMED"
-            | "GUILD_DELETE"
-            | "GUILD_UPDATE"
-            | "THREAD_MEMBER_UPDATE"
-            | "THREAD_MEMBERS_UPDATE"
-            | "CHANNEL_PINS_UPDATE"
-            | "GUILD_ROLE_CREATE"
-            | "GUILD_ROLE_UPDATE"
-            | "GUILD_ROLE_DELETE"
-            | "TYPING_START"
-            | "USER_UPDATE"
-            | "APPLICATION_COMMAND_PERMISSIONS_UPDATE"
-            | "GUILD_INTEGRATIONS_UPDATE"
-            | "INTEGRATION_CREATE"
-            | "INTEGRATION_UPDATE"
-            | "INTEGRATION_DELETE"
-            | "WEBHOOKS_UPDATE"
-            | "GUILD_EMOJIS_UPDATE"
-            | "GUILD_STICKERS_UPDATE"
-            | "STAGE_INSTANCE_CREATE"
-            | "STAGE_INSTANCE_UPDATE"
-            | "STAGE_INSTANCE_DELETE"
-            | "VOICE_CHANNEL_STATUS_UPDATE" => {}
-            kind => {
-                metrics::counter!("gaggle_discord_unknown_total").increment(1);
-                tracing::warn!(kind, "Discord sent an event that is not known here");
-            }
-        }
-    }
-
-    /// Requests of Discord's own.
-    fn door(&self) -> http::Take {
-        let discord = self.clone();
-        Arc::new(move |interaction: http::Interaction| {
-            let (answer, answered) = oneshot::channel();
-            discord.interaction(interaction.data.get(), First::Body(answer), interaction.received);
-            async move { answered.await.ok() }.boxed()
-        })
-    }
-
     async fn take_up(&self, quick: Vec<(String, String)>, events: Vec<(String, Timestamp, String)>) {
         for (key, note) in quick {
             let discord = self.clone();
@@ -433,15 +361,6 @@ impl Discord {
             }
             self.0.missing.notified().await;
         }
-    }
-}
-
-/// The least that is needed.
-pub fn intents(threads: ThreadMessages) -> GatewayIntents {
-    let least = GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGES | GatewayIntents::DIRECT_MESSAGES;
-    match threads {
-        ThreadMessages::All => least | GatewayIntents::MESSAGE_CONTENT,
-        ThreadMessages::Mentions => least,
     }
 }
 

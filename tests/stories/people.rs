@@ -214,13 +214,13 @@ async fn two_identities_become_one_person() {
     ann.say(&format!("/link {first}")).await.refused().has("your own code");
     eve.say("/link AAAA-AAAA").await.refused().has("not known");
     // Nothing happens before it is said what it means.
-    let begun = phone.begin(&format!("/link {first}")).await;
-    let form = begun.form().await;
-    phone.cancel(&form).await.end().await;
+    let asked = phone.begin(&format!("/link {first}")).await;
+    phone.cancel(&asked.form().await).await.end().await.ok();
+    assert!(!asked.end().await.ok);
     phone.say("/project show shop").await.refused();
-    let begun = phone.begin(&format!("/link {}", first.to_lowercase())).await;
-    let form = begun.form().await;
-    phone.fill(&form, serde_json::json!({})).await.end().await.ok().has("one person now");
+    let asked = phone.begin(&format!("/link {}", first.to_lowercase())).await;
+    phone.fill(&asked.form().await, serde_json::json!({})).await.end().await.ok();
+    asked.end().await.ok().has("one person now");
     eve.say(&format!("/link {first}")).await.refused().has("not known");
     phone.say("/project show shop").await.ok();
     ann.say("/project show notes").await.ok();
@@ -230,9 +230,9 @@ async fn two_identities_become_one_person() {
     // A name that both have is told before anything is changed.
     eve.say("/project create shop").await.ok();
     let second = code(eve.say("/link").await.ok().text());
-    let begun = phone.begin(&format!("/link {second}")).await;
-    let form = begun.form().await;
-    phone.fill(&form, serde_json::json!({})).await.end().await.refused().has("Both of you have a project `shop`");
+    let asked = phone.begin(&format!("/link {second}")).await;
+    phone.fill(&asked.form().await, serde_json::json!({})).await.end().await;
+    asked.end().await.refused().has("Both of you have a project `shop`");
     phone.say("/whoami").await.ok().has("You own 2 projects");
     ann.say("/unlink").await.refused().has("/unlink console:phone");
     phone.say("/unlink").await.ok().has("All projects stay");

@@ -60,8 +60,8 @@ impl First {
     }
 
     pub async fn respond(&self, id: &str, token: &str, body: &Value) -> Result<(), Fault> {
-        let is_plain =
-            |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'=' | b'.' | b'%'));
+        // Nothing that would lead elsewhere.
+        let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'?' | b'#' | b'\\'));
         if id.is_empty() || token.is_empty() || !is_plain(id) || !is_plain(token) {
             return Err(Fault::Foreign);
         }
