@@ -2,6 +2,8 @@
 //!
 //! Absence: who may see which channel, which is told with the calls.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{forgive, guild};
@@ -75,7 +77,8 @@ async fn archived_and_locked_threads() {
     app.post(&thread, json!({ "content": "a message opens it again" })).await.ok();
     assert!(discord.look(|s| !s.channels[&thread].archived));
     edit().await.ok();
-    ann.archive(&thread);
+    discord.advance(Duration::from_secs(4 * 86_400));
+    assert!(discord.look(|s| s.channels[&thread].archived), "nobody wrote for long");
     patch(json!({ "archived": false })).await.ok();
     discord.lock(&thread, false);
     app.post(&thread, json!({ "content": "who manages threads may" })).await.ok();

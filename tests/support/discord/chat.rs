@@ -12,7 +12,7 @@ use super::refusal::{
     ARCHIVED, Answer, CLOSED_DM, EMPTY_MESSAGE, LOCKED, MISSING_PERMISSIONS, NO_TEXT_CHANNEL, NOT_THE_AUTHOR, NOTHING, OLD_EDITS,
     Refusal, SYSTEM_MESSAGE, UNKNOWN_MESSAGE, ok,
 };
-use super::state::{BOT, File, Kind, LOADING, Message, SILENT, SUPPRESS_EMBEDS, State, born, number, stamp};
+use super::state::{BOT, EPHEMERAL, File, Kind, LOADING, Message, SILENT, SUPPRESS_EMBEDS, State, born, number, stamp};
 
 impl State {
     /// Keeps a message, and tells of it. Its id is new unless it is set.
@@ -147,6 +147,9 @@ impl State {
             if let Some(found) = same.next_back() {
                 return ok(self.message_json(found));
             }
+        }
+        if body.json["flags"].as_u64().unwrap_or_default() & EPHEMERAL != 0 {
+            self.fault("a channel's message is not for one alone: its flag is ignored");
         }
         let message = self.composed("", id, &body.json, body.files)?;
         let made = self.insert(message);

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 
@@ -80,7 +82,7 @@ impl State {
         source: Option<&str>,
     ) -> (String, Value) {
         let id = self.snowflake();
-        let token = format!("aW50ZXJhY3Rpb246{id}:{}", hex(&sign(0, &id).into_bytes()[..24]));
+        let token = URL_SAFE_NO_PAD.encode(format!("interaction:{id}:{}", &sign(0, &id)[..64]));
         let place = &self.channels[channel];
         let guild = place.guild.as_ref().and_then(|id| self.guilds.get(id));
         let bot = self.permissions(super::state::BOT, place);

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::body::Body;
-use super::refusal::{Answer, NOTHING, Refusal, ok};
+use super::refusal::{Answer, Refusal, ok};
 use super::state::{APP, BOT, State};
 
 /// A call, apart from its body.
@@ -135,12 +135,4 @@ impl State {
     fn user_answer(&self, user: &str) -> Answer {
         if self.users.contains_key(user) { ok(self.user_json(user)) } else { Err(super::refusal::UNKNOWN_USER.into()) }
     }
-}
-
-pub fn no_content() -> Answer {
-    NOTHING
-}
-
-pub fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value[key].as_str()
 }

@@ -17,7 +17,7 @@ pub const DIRECT_REACTIONS: u64 = 1 << 13;
 pub const DIRECT_TYPING: u64 = 1 << 14;
 pub const CONTENT: u64 = 1 << 15;
 /// Every intent that there is.
-pub const ALL: u64 = (1 << 17) - 1 | 1 << 20 | 1 << 21 | 1 << 24 | 1 << 25;
+pub const ALL: u64 = ((1 << 17) - 1) | (1 << 20) | (1 << 21) | (1 << 24) | (1 << 25);
 
 /// Events that are kept for a session that is away.
 const KEPT: usize = 10_000;

@@ -199,7 +199,14 @@ impl State {
         if !d["properties"].is_object() {
             self.fault("an identity without properties");
         }
-        self.rules.identifies = self.rules.identifies.saturating_sub(1);
+        let now = self.now();
+        let early = self.rules.identify_gap.zip(self.identified_at).is_some_and(|(gap, at)| now.duration_since(at) < gap);
+        if early || self.rules.identifies == 0 {
+            self.early_identifies += 1;
+            return Self::send(link, &json!({ "op": 9, "s": null, "t": null, "d": false }));
+        }
+        self.identified_at = Some(now);
+        self.rules.identifies -= 1;
         let mut shown = d.clone();
         shown["token"] = Value::Null;
         self.identified.push(shown);

@@ -145,9 +145,12 @@ impl Discord {
         self.change(|s| change(&mut s.rules));
     }
 
-    /// Discord's own time goes on by this much: tokens die, messages get old, buckets are full again.
+    /// Discord's own time goes on by this much: tokens die, messages get old, buckets are full again, quiet threads are archived.
     pub fn advance(&self, by: Duration) {
-        self.change(|s| s.advance(by));
+        self.change(|s| {
+            s.advance(by);
+            s.archive_quiet();
+        });
     }
 
     /// Waits until `look` finds something.

@@ -96,7 +96,7 @@ impl State {
             && let Some(rate) = self.rules.rates.get(RENAME).copied()
             && let Err(wait) = self.take(format!("{RENAME} {place}"), rate)
         {
-            return Err((Limited { retry_after: seconds(wait), scope: "shared" }, told));
+            return Err((Limited { retry_after: seconds(wait), scope: "user" }, told));
         }
         Ok(told)
     }

@@ -68,6 +68,8 @@ pub struct Rules {
     pub shards: u64,
     /// Identifies that are left today.
     pub identifies: u64,
+    /// How long after an identify the next one may come; an earlier one is answered with an invalid session.
+    pub identify_gap: Option<Duration>,
     /// Bodies that the OpenAPI description does not allow are refused; else only remembered.
     pub refuse_violations: bool,
     /// What this stand-in answers is held against the description, too.
@@ -129,6 +131,7 @@ impl Default for Rules {
             presences: false,
             shards: 1,
             identifies: 1_000,
+            identify_gap: None,
             refuse_violations: true,
             check_answers: true,
             hold_guilds: false,
@@ -180,6 +183,7 @@ impl Rules {
         for (route, calls, millis) in REAL {
             rules.rates.insert(route, Rate { calls: *calls, window: Duration::from_millis(*millis) });
         }
+        rules.identify_gap = Some(Duration::from_secs(5));
         rules.global = Some(Rate { calls: 50, window: Duration::from_secs(1) });
         rules
     }

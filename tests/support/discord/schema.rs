@@ -166,7 +166,7 @@ impl Spec {
                     let known: Vec<&Value> = parts.iter().filter_map(|s| s["properties"].get(key)).collect();
                     match known.first() {
                         Some(schema) => self.unknown(schema, inner, &path, found),
-                        None if parts.iter().any(|s| open(&s)) => {}
+                        None if parts.iter().any(open) => {}
                         None => found.push(path),
                     }
                 }

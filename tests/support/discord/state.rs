@@ -309,6 +309,9 @@ pub struct State {
     /// The paths at which sessions were resumed; they ought to be `/resume`.
     pub resumed_at: Vec<String>,
     pub identified: Vec<Value>,
+    pub identified_at: Option<Instant>,
+    /// Those that came too soon after another, or one too many.
+    pub early_identifies: usize,
     /// Heartbeats are not acknowledged.
     pub deaf: bool,
     /// Every event is sent this often.

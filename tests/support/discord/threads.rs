@@ -13,7 +13,7 @@ use super::refusal::{
     ARCHIVED, Answer, CANNOT_IN_DM, HAS_A_THREAD, MISSING_ACCESS, MISSING_PERMISSIONS, NOTHING, Refusal, UNKNOWN_CHANNEL,
     UNKNOWN_MEMBER, UNKNOWN_MESSAGE, ok,
 };
-use super::state::{BOT, Channel, HAS_THREAD, Kind, Message, State, number};
+use super::state::{BOT, Channel, HAS_THREAD, Kind, Message, State, born, number};
 
 /// A thread that is about to be.
 #[derive(Debug, Clone, Default)]
@@ -247,6 +247,20 @@ impl State {
         }
         self.channels.remove(id);
         self.messages.remove(id);
+    }
+
+    /// Threads in which nothing was said for as long as they allow are put away.
+    pub fn archive_quiet(&mut self) {
+        let now = self.millis();
+        let last = |c: &Channel| c.last_message.as_deref().map_or(0, born).max(c.archived_at);
+        let quiet = |c: &&Channel| c.kind.is_thread() && !c.archived && now.saturating_sub(last(c)) > c.auto_archive * 60_000;
+        let found: Vec<String> = self.channels.values().filter(quiet).map(|c| c.id.clone()).collect();
+        for id in found {
+            if let Some(thread) = self.channels.get_mut(&id) {
+                (thread.archived, thread.archived_at) = (true, now);
+            }
+            self.tell_channel("THREAD_UPDATE", &id);
+        }
     }
 
     fn thread(&self, id: &str) -> Result<&Channel, Refusal> {

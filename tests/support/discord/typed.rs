@@ -67,7 +67,7 @@ impl State {
             all[id] = value;
         };
         if let Some(choices) = option["choices"].as_array().filter(|c| !c.is_empty()) {
-            let chosen = choices.iter().find(|c| c["name"] == text || c["value"] == text || c["value"].to_string() == text);
+            let chosen = choices.iter().find(|c| c["name"] == text || plain(&c["value"]) == text);
             return chosen.map(|c| c["value"].clone()).ok_or_else(|| wrong("choice"));
         }
         let within = |number: f64| {
@@ -183,11 +183,17 @@ fn split(options: &[Value], words: &[String]) -> Result<Vec<(String, String)>, R
             .find(|o| o["name"] == word || o["name"] == plain.as_str())
             .map(|o| (o["name"].as_str().unwrap_or_default().to_owned(), kind(o)))
     };
+    // Takes whatever is written, and so more than one word of it.
+    let takes_all = |o: &Value| kind(o) == 3 && o["autocomplete"] != true && o["choices"].is_null();
+    let open = |name: &str| options.iter().any(|o| o["name"] == name && takes_all(o)).then(|| name.to_owned());
     let mut loose: Vec<&str> = Vec::new();
+    // The option that was named last, while its text goes on.
+    let mut goes_on: Option<String> = None;
     let mut words = words.iter();
     let mut ended = false;
     while let Some(word) = words.next() {
         if let Some(flag) = word.strip_prefix("--").filter(|_| !ended) {
+            goes_on = None;
             if flag.is_empty() {
                 ended = true;
                 continue;
@@ -199,6 +205,7 @@ fn split(options: &[Value], words: &[String]) -> Result<Vec<(String, String)>, R
                 None if of == 5 => "true".into(),
                 None => words.next().cloned().ok_or_else(|| Refused(format!("--{flag} of nothing")))?,
             };
+            goes_on = open(&name);
             // What may be said more than once is one option here.
             match given.iter_mut().find(|(n, _)| *n == name) {
                 Some((_, all)) => *all = format!("{all} {value}"),
@@ -206,24 +213,36 @@ fn split(options: &[Value], words: &[String]) -> Result<Vec<(String, String)>, R
             }
             continue;
         }
-        if let Some((name, value)) = word.split_once(':').and_then(|(n, v)| named(n).map(|(name, _)| (name, v)))
-            && !value.starts_with("//")
-        {
+        let typed = word.split_once(':').and_then(|(n, v)| named(n).map(|(name, _)| (name, v)));
+        if let Some((name, value)) = typed.filter(|(_, value)| !ended && !value.starts_with("//")) {
+            goes_on = open(&name);
             given.push((name, value.to_owned()));
             continue;
         }
-        loose.push(word);
+        let missing = |o: &&Value| o["required"] == true && !given.iter().any(|(n, _)| o["name"] == n.as_str());
+        let enough = options.iter().filter(missing).count() <= loose.len();
+        match given.iter_mut().find(|(name, _)| enough && !ended && goes_on.as_deref() == Some(name)) {
+            Some((_, all)) => *all = format!("{all} {word}").trim_start().to_owned(),
+            None => loose.push(word),
+        }
     }
     let free: Vec<&Value> =
         options.iter().filter(|o| kind(o) != 5 && !given.iter().any(|(n, _)| o["name"] == n.as_str())).collect();
-    let required = free.iter().filter(|o| o["required"] == true).count();
-    let places = required.max(loose.len().min(free.len()).min(required.max(1)));
+    // Free words are for the options that have to be there. What is more belongs to the last of them, if it is a text of its own; else
+    // to what may follow it.
+    let needed = free.iter().take_while(|o| o["required"] == true).count();
+    let places = match needed.checked_sub(1).map(|at| takes_all(free[at])) {
+        Some(true) => needed,
+        _ => loose.len().min(free.len()).max(needed),
+    };
     let mut values: Vec<String> = Vec::new();
     for word in loose {
         if values.len() < places {
             values.push(word.to_owned());
         } else {
-            let Some(last) = values.last_mut() else { return refused(format!("no option for {word:?}")) };
+            let Some(last) = values.last_mut().filter(|_| takes_all(free[places - 1])) else {
+                return refused(format!("no option for {word:?}"));
+            };
             *last = format!("{last} {word}");
         }
     }
@@ -327,4 +346,9 @@ impl User {
 fn words(text: &str) -> Vec<String> {
     let text = text.trim().trim_start_matches('/');
     shell_words::split(text).unwrap_or_else(|_| text.split_whitespace().map(str::to_owned).collect())
+}
+
+/// A value as it is typed.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -87,7 +87,7 @@ async fn api(
         if !header(USER_AGENT).starts_with("DiscordBot (") {
             s.fault(format!("{name}: the user agent {:?} is not a DiscordBot's", header(USER_AGENT)));
         }
-        let read = body::read(&header(CONTENT_TYPE).to_ascii_lowercase_kind(), &bytes);
+        let read = body::read(&lowered(&header(CONTENT_TYPE)), &bytes);
         let json = read.as_ref().map_or(Value::Null, |b| b.json.clone());
         let mut call = Call { route: name.clone(), path: path.clone(), body: json, at: s.now(), status: 0, error: None };
         let request = Request { method, template: &template, route: &name, path: &path, query: uri.query().unwrap_or_default() };
@@ -100,15 +100,11 @@ async fn api(
     response
 }
 
-trait Kind {
-    fn to_ascii_lowercase_kind(&self) -> String;
-}
-
-impl Kind for String {
-    /// The type in small letters, its parameters as they are.
-    fn to_ascii_lowercase_kind(&self) -> String {
-        let (kind, rest) = self.split_once(';').unwrap_or((self, ""));
-        if rest.is_empty() { kind.to_ascii_lowercase() } else { format!("{};{rest}", kind.to_ascii_lowercase()) }
+/// A content type in small letters, its parameters as they are.
+fn lowered(kind: &str) -> String {
+    match kind.split_once(';') {
+        Some((kind, rest)) => format!("{};{rest}", kind.to_ascii_lowercase()),
+        None => kind.to_ascii_lowercase(),
     }
 }
 
