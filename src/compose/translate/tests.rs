@@ -1,0 +1,97 @@
+mod cases;
+mod every_key;
+mod secrets;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Files and variables as a reader would have found them.
+#[derive(Default)]
+struct Fake {
+    files: BTreeMap<&'static str, (Vec<u8>, bool)>,
+    variables: BTreeMap<&'static str, &'static str>,
+}
+
+impl Sources for Fake {
+    fn look(&self, path: &str) -> Found<'_> {
+        match self.files.get(path) {
+            Some((content, executable)) => Found::File { content, executable: *executable },
+            None if path.ends_with('/') || path == "/project/folder" => Found::Folder,
+            None if path.starts_with("/project/") => Found::Missing,
+            None => Found::Outside,
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).copied()
+    }
+}
+
+fn fake() -> Fake {
+    let mut fake = Fake::default();
+    fake.files.insert("/project/nginx.conf", (b"server { listen 80; }\n".to_vec(), false));
+    fake.files.insert("/project/other/nginx.conf", (b"events {}\n".to_vec(), false));
+    fake.files.insert("/project/run.sh", (b"#!/bin/sh\n".to_vec(), true));
+    fake.files.insert("/project/logo.png", (vec![0x89, b'P', 0xff, 0], false));
+    fake.files.insert("/project/password.txt", (b"hunter2hunter2".to_vec(), false));
+    fake.files.insert("/project/tls.key", (b"-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n".to_vec(), false));
+    fake.files.insert("/project/large.bin", (vec![7; 1024 * 1024 + 1], false));
+    fake.files.insert("/project/half.bin", (vec![1; 600 * 1024], false));
+    fake.files.insert("/project/other.bin", (vec![2; 600 * 1024], false));
+    fake.variables.insert("FROM_ENV", "value-of-env");
+    fake
+}
+
+/// A project whose other parts are what tests need.
+fn project(services: Value) -> Value {
+    json!({
+        "name": "shop",
+        "services": services,
+        "volumes": {
+            "data": { "name": "shop_data" },
+            "sized": { "name": "shop_sized", "driver_opts": { "o": "size=20g" } },
+            "net": { "name": "shop_net", "driver_opts": { "type": "nfs", "o": "addr=10.0.0.9,rw", "device": ":/srv" } },
+            "ram": { "name": "shop_ram", "driver_opts": { "type": "tmpfs", "device": "tmpfs", "o": "size=64m" } },
+            "ext": { "name": "kept_elsewhere", "external": true },
+        },
+        "secrets": {
+            "db-password": { "name": "shop_db-password", "file": "/project/password.txt" },
+            "from_env": { "name": "shop_from_env", "environment": "FROM_ENV" },
+            "gone": { "name": "shop_gone", "file": "/project/gone.txt" },
+            "ext": { "name": "kept_secret", "external": true },
+        },
+        "configs": {
+            "site": { "name": "shop_site", "content": "hello $(X)\n" },
+            "png": { "name": "shop_png", "file": "/project/logo.png" },
+            "key": { "name": "shop_key", "file": "/project/tls.key" },
+        },
+        "networks": { "default": { "name": "shop_default", "ipam": {} } },
+    })
+}
+
+fn translated(services: Value) -> Translation {
+    translate(&project(services), &fake(), &Options::default())
+}
+
+fn with(services: Value, options: &Options) -> Translation {
+    translate(&project(services), &fake(), options)
+}
+
+/// One service `web`, with an image and this besides.
+fn web(more: Value) -> (Workload, Vec<String>) {
+    web_with(more, &Options::default())
+}
+
+fn web_with(more: Value, options: &Options) -> (Workload, Vec<String>) {
+    let mut service = json!({ "image": "web:1", "command": null, "entrypoint": null, "networks": { "default": null } });
+    service.as_object_mut().unwrap().append(&mut more.as_object().unwrap().clone());
+    let mut found = with(json!({ "web": service }), options);
+    (found.bundle.workloads.remove(0), found.warnings.iter().map(ToString::to_string).collect())
+}
+
+fn has(warnings: &[String], part: &str) -> bool {
+    warnings.iter().any(|warning| warning.contains(part))
+}
