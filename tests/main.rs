@@ -5,6 +5,7 @@ mod agents;
 mod agents_wire;
 mod architecture;
 mod cluster;
+mod compose;
 mod demo_agent;
 mod goose_api;
 mod goose_real;

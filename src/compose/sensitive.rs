@@ -199,7 +199,8 @@ fn query_password(value: &str) -> bool {
     value.contains("://")
         && value.split_once('?').is_some_and(|(_, query)| {
             query.split('&').filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
-                !value.is_empty() && ["password", "passwd", "pass", "sslpassword", "access_token"].contains(&name.to_ascii_lowercase().as_str())
+                !value.is_empty()
+                    && ["password", "passwd", "pass", "sslpassword", "access_token"].contains(&name.to_ascii_lowercase().as_str())
             })
         })
 }

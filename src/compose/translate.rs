@@ -37,6 +37,10 @@ use crate::model::workload::{Bundle, Claim, Expose, FileSet, Warning, Workload};
 /// What the project's files hold, as whoever read the project found it.
 pub trait Sources {
     fn look(&self, path: &str) -> Found<'_>;
+    /// All files below a folder of the project, if they are few and small enough to be read.
+    fn folder(&self, _path: &str) -> Option<Vec<Entry<'_>>> {
+        None
+    }
     /// How people are told of a path: from the project's folder on.
     fn shown<'p>(&self, path: &'p str) -> &'p str {
         path
@@ -57,6 +61,14 @@ pub enum Found<'a> {
     /// Not in the project's folder, so it was not looked at.
     Outside,
     Missing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// From the folder on: `conf.d/site.conf`.
+    pub path: &'a str,
+    pub content: &'a [u8],
+    pub executable: bool,
 }
 
 /// Knows no file and no variable.
@@ -109,7 +121,8 @@ pub struct Translation {
 
 /// Turns a project, shaped like `docker compose config --format json`, into workloads.
 pub fn translate(project: &Value, sources: &dyn Sources, options: &Options) -> Translation {
-    let project = Project::of(project, sources, options);
+    let mut project = Project::of(project, sources, options);
+    project.referrers = project.referring();
     project.top();
     project.networks();
     let mut made = Made::default();
@@ -154,6 +167,8 @@ struct Project<'a> {
     sources: &'a dyn Sources,
     options: &'a Options,
     warnings: RefCell<Vec<Warning>>,
+    /// Who names which service that is called otherwise in the cluster.
+    referrers: BTreeMap<&'a str, Vec<&'a str>>,
 }
 
 impl<'a> Project<'a> {
@@ -187,6 +202,7 @@ impl<'a> Project<'a> {
             sources,
             options,
             warnings: RefCell::default(),
+            referrers: BTreeMap::new(),
             root,
         }
     }
@@ -204,6 +220,28 @@ impl<'a> Project<'a> {
     fn name_of(&self, service: &str) -> String {
         let own = self.options.services.get(service).and_then(|o| o.name.as_deref()).unwrap_or(service);
         self.names.get(own)
+    }
+
+    /// Services that name one which has another name in the cluster, in a variable or a command. As a whole word: `db_1` does not
+    /// name `db`.
+    fn referring(&self) -> BTreeMap<&'a str, Vec<&'a str>> {
+        let all = || self.services.into_iter().flatten();
+        let renamed: BTreeSet<&str> = all().map(|(name, _)| name.as_str()).filter(|name| self.name_of(name) != *name).collect();
+        let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, value) in all().filter(|_| !renamed.is_empty()) {
+            let variables = value.get("environment").and_then(Value::as_object).into_iter().flatten();
+            let words = value.get("command").and_then(Value::as_array).into_iter().flatten();
+            for text in variables.map(|(_, value)| value).chain(words).filter_map(Value::as_str) {
+                for word in text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')) {
+                    let Some(other) = renamed.get(word).filter(|other| *other != name) else { continue };
+                    let by = found.entry(other).or_default();
+                    if by.last() != Some(&name.as_str()) {
+                        by.push(name);
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// The keys of the file itself.
@@ -293,22 +331,7 @@ impl<'a> One<'a> {
         if self.label == self.name || self.own.is_some_and(|own| own.name.is_some()) {
             return;
         }
-        // Only as a whole word: `db_1` does not name `db`.
-        let names_it = |text: &str| {
-            text.match_indices(self.name).any(|(at, _)| {
-                let part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-                !text[..at].ends_with(part) && !text[at + self.name.len()..].starts_with(part)
-            })
-        };
-        let all = self.project.services.into_iter().flatten().filter(|(name, _)| *name != self.name);
-        let referrers: Vec<&str> = all
-            .filter(|(_, value)| {
-                let variables = value.get("environment").and_then(Value::as_object).into_iter().flatten();
-                let words = value.get("command").and_then(Value::as_array).into_iter().flatten();
-                variables.map(|(_, value)| value).chain(words).filter_map(Value::as_str).any(names_it)
-            })
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let referrers: Vec<&str> = self.project.referrers.get(self.name).cloned().unwrap_or_default();
         self.warn("name", texts::renamed(self.name, &self.label, &referrers));
     }
 

@@ -196,6 +196,12 @@ pub enum Source {
         key: String,
         mode: u32,
     },
+    /// Several files of a set, at their paths below the mount: key, path, mode.
+    Folder {
+        secret: bool,
+        set: String,
+        files: Vec<(String, String, u32)>,
+    },
     Memory {
         bytes: Option<u64>,
     },

@@ -60,13 +60,13 @@ impl One<'_> {
 
     fn word(&self, workload: &mut Workload, key: &str, n: usize, before: &str, word: &str) -> Word {
         match secret_part(before, word) {
-                Some((start, end)) => {
-                    let name = format!("GAGGLE_{}_{}", key.to_uppercase(), n + 1);
-                    self.warn(key, texts::sensitive_command(&format!("`{name}`")));
-                    workload.secret.insert(name.clone(), SecretString::from(word[start..end].to_owned()));
-                    Word::Variable(word[..start].to_owned(), name, word[end..].to_owned())
-                }
-                None => Word::Text(word.to_owned()),
+            Some((start, end)) => {
+                let name = format!("GAGGLE_{}_{}", key.to_uppercase(), n + 1);
+                self.warn(key, texts::sensitive_command(&format!("`{name}`")));
+                workload.secret.insert(name.clone(), SecretString::from(word[start..end].to_owned()));
+                Word::Variable(word[..start].to_owned(), name, word[end..].to_owned())
+            }
+            None => Word::Text(word.to_owned()),
         }
     }
 
@@ -128,7 +128,8 @@ fn secret_part(before: &str, word: &str) -> Option<(usize, usize)> {
     let known = |text: &str| matches!(text.trim_start_matches('-'), "requirepass" | "masterauth" | "auth-pass");
     let is_value = |text: &str| !text.is_empty() && !text.starts_with('-') && !text.starts_with('/') && !text.contains(' ');
     if before.starts_with('-') && (flag(before) || known(before)) && !before.contains('=') && is_value(word) {
-        return Some(whole).filter(|_| word.parse::<f64>().is_err() || known(before) || before.to_ascii_lowercase().contains("pass"));
+        return Some(whole)
+            .filter(|_| word.parse::<f64>().is_err() || known(before) || before.to_ascii_lowercase().contains("pass"));
     }
     if let Some((name, value)) = word.split_once('=')
         && !name.contains(char::is_whitespace)

@@ -47,10 +47,6 @@ impl<'a> Fields<'a> {
         number(self.get(key)?)
     }
 
-    pub fn whole(&self, key: &'static str) -> Option<i64> {
-        whole(self.get(key)?)
-    }
-
     pub fn list(&self, key: &'static str) -> &'a [Value] {
         self.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
@@ -196,7 +192,9 @@ mod tests {
             assert_eq!(seconds(&json!(text)), Some(expected), "{text}");
         }
         assert_eq!(seconds(&json!("often")), None);
-        for (text, expected) in [("1g", 1 << 30), ("64m", 64 << 20), ("1.5kb", 1536), ("123", 123), ("2GiB", 2 << 30), ("10M", 10 << 20)] {
+        for (text, expected) in
+            [("1g", 1 << 30), ("64m", 64 << 20), ("1.5kb", 1536), ("123", 123), ("2GiB", 2 << 30), ("10M", 10 << 20)]
+        {
             assert_eq!(size(text), Some(expected), "{text}");
         }
         assert_eq!(size("50%"), None);

@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use super::fields::{Fields, holds};
 use super::names::{self, Names};
-use super::{Found, Made, One, texts};
+use super::{Entry, Found, Made, One, texts};
 use crate::compose::sensitive::is_credential_file;
 use crate::model::workload::{Content, FileSet, Source, Workload};
 
 /// What a ConfigMap or Secret holds at most.
-const MOST: usize = 1024 * 1024;
+pub const MOST: usize = 1024 * 1024;
 const READABLE: u32 = 0o444;
 const RUNNABLE: u32 = 0o555;
 
@@ -67,11 +67,18 @@ impl One<'_> {
     }
 
     /// A config or secret of the top level, made when it is first used.
-    fn object(&self, made: &mut Made, kind: &'static str, name: &str, described: &Value, labels: &Names) -> (bool, String, String) {
+    fn object(
+        &self,
+        made: &mut Made,
+        kind: &'static str,
+        name: &str,
+        described: &Value,
+        labels: &Names,
+    ) -> (bool, String, String) {
         let fields = Fields::of(Some(described));
         let key = names::key(name, name, |_| false);
         if fields.get("external").is_some_and(holds) {
-            let label = names::label(fields.text("name").unwrap_or(name));
+            let label = names::elsewhere(fields.text("name").unwrap_or(name));
             let word = if kind == "secrets" { "Secret" } else { "ConfigMap" };
             self.warn(kind, texts::external_object(word, &label, &key));
             let secret = kind == "secrets";
@@ -172,11 +179,36 @@ impl One<'_> {
             ..FileSet::default()
         });
         let key = names::key(file, source, |key| set.files.contains_key(key));
-        set.files.insert(key.clone(), match secret {
-            true => Content::Secret(Arc::new(SecretSlice::from(content.to_vec()))),
-            false => Content::Plain(Arc::from(content)),
-        });
+        set.files.insert(
+            key.clone(),
+            match secret {
+                true => Content::Secret(Arc::new(SecretSlice::from(content.to_vec()))),
+                false => Content::Plain(Arc::from(content)),
+            },
+        );
         let mode = if runs { RUNNABLE } else { READABLE };
         self.mount(workload, "volumes", target, true, Source::File { secret, set: label, key, mode });
+    }
+
+    pub fn bound_folder(&self, workload: &mut Workload, made: &mut Made, source: &str, target: &str, entries: &[Entry<'_>]) {
+        let secret = entries.iter().any(|entry| is_credential_file(entry.content));
+        if secret {
+            self.warn("volumes", texts::sensitive_file(self.project.sources.shown(source)));
+        }
+        let label = (1..).map(|n| format!("{}-files-{n}", self.label));
+        let label = label.into_iter().find(|label| !made.sets.contains_key(&(secret, label.clone()))).unwrap_or_default();
+        let mut set = FileSet { name: label.clone(), secret, of: Some(self.label.clone()), ..FileSet::default() };
+        let mut files = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let key = names::key(&entry.path.replace('/', "_"), entry.path, |key| set.files.contains_key(key));
+            let content = match secret {
+                true => Content::Secret(Arc::new(SecretSlice::from(entry.content.to_vec()))),
+                false => Content::Plain(Arc::from(entry.content)),
+            };
+            set.files.insert(key.clone(), content);
+            files.push((key, entry.path.to_owned(), if entry.executable { RUNNABLE } else { READABLE }));
+        }
+        made.sets.insert((secret, label.clone()), set);
+        self.mount(workload, "volumes", target, true, Source::Folder { secret, set: label, files });
     }
 }

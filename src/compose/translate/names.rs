@@ -71,6 +71,20 @@ pub fn is_label(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// The name of something that is made elsewhere, as it is if an object can have it.
+pub fn elsewhere(name: &str) -> String {
+    let part = |part: &str| {
+        let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let bytes = part.as_bytes();
+        let plain = bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+        edge(bytes.first()) && edge(bytes.last()) && plain
+    };
+    match name.len() <= 253 && name.split('.').all(part) {
+        true => name.to_owned(),
+        false => label(name),
+    }
+}
+
 /// Keys of ConfigMaps and Secrets.
 pub fn is_key(text: &str) -> bool {
     (1..=253).contains(&text.len())
@@ -149,7 +163,9 @@ mod tests {
         let long = "a".repeat(64);
         let all = ["web", "my_api", "Api", "web_1", "web-1", "3scale", "a_b", "a.b", &long, "_"];
         let names = Names::of(all);
-        for (name, expected) in [("web", "web"), ("my_api", "my-api"), ("Api", "api"), ("web-1", "web-1"), ("3scale", "n-3scale-dc1106")] {
+        for (name, expected) in
+            [("web", "web"), ("my_api", "my-api"), ("Api", "api"), ("web-1", "web-1"), ("3scale", "n-3scale-dc1106")]
+        {
             assert_eq!(names.get(name), expected);
         }
         assert_eq!(names.get("web_1"), format!("web-1-{}", hash("web_1")));

@@ -60,7 +60,9 @@ impl One<'_> {
 
     /// What it is outside, where that is one port.
     fn outside(&self, fields: &Fields<'_>, target: u16) -> u16 {
-        let Some(written) = fields.get("published").map(shown).filter(|text| !text.is_empty() && text != "0") else { return target };
+        let Some(written) = fields.get("published").map(shown).filter(|text| !text.is_empty() && text != "0") else {
+            return target;
+        };
         let first = written.split('-').next().unwrap_or("");
         let used = first.parse().ok().filter(|port| *port > 0).unwrap_or(target);
         if written.contains('-') {

@@ -16,7 +16,8 @@ impl One<'_> {
         let deploy = self.fields.fields("deploy");
         let resources = deploy.fields("resources");
         let (limits, reservations) = (resources.fields("limits"), resources.fields("reservations"));
-        let cores = |value: &Value| number(value).filter(|cores| *cores > 0.0).map(|cores| (cores * 1000.0).round().max(1.0) as u64);
+        let cores =
+            |value: &Value| number(value).filter(|cores| *cores > 0.0).map(|cores| (cores * 1000.0).round().max(1.0) as u64);
         let memory = |key: &str, value: Option<&Value>| {
             let bytes = value.and_then(bytes).filter(|bytes| *bytes > 0)?;
             if bytes < LEAST {
@@ -26,7 +27,9 @@ impl One<'_> {
         };
         let of = |key| self.fields.get(key);
         let quota = match (self.fields.number("cpu_quota"), self.fields.number("cpu_period")) {
-            (Some(quota), period) if quota > 0.0 => Some((quota / period.filter(|p| *p > 0.0).unwrap_or(100_000.0) * 1000.0) as u64),
+            (Some(quota), period) if quota > 0.0 => {
+                Some((quota / period.filter(|p| *p > 0.0).unwrap_or(100_000.0) * 1000.0) as u64)
+            }
             _ => None,
         };
         let shares = self.fields.number("cpu_shares").filter(|shares| *shares > 0.0);
@@ -82,7 +85,9 @@ impl One<'_> {
             "intel" | "i915" => "gpu.intel.com/i915",
             _ => {
                 let what = if driver.is_empty() { capabilities.join(", ") } else { driver.to_owned() };
-                let told = format!("`{what}` is no device that Gaggle knows a resource for, so it is left out. Set the resource in an overlay.");
+                let told = format!(
+                    "`{what}` is no device that Gaggle knows a resource for, so it is left out. Set the resource in an overlay."
+                );
                 return self.warn("devices", texts::devices(&told));
             }
         };

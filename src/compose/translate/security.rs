@@ -139,7 +139,9 @@ impl One<'_> {
                 && dotted.split('.').all(|part| {
                     let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
                     let bytes = part.as_bytes();
-                    edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b))
+                    edge(bytes.first())
+                        && edge(bytes.last())
+                        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b))
                 })
                 && dotted == dotted.to_ascii_lowercase();
             if !valid {
@@ -206,9 +208,8 @@ impl One<'_> {
             self.warn("dns", texts::dns_dropped());
         }
         let domains = self.fields.texts("dns_search").into_iter().filter(|domain| *domain != ".");
-        let (valid, others): (Vec<&str>, Vec<&str>) = domains.partition(|domain| {
-            domain.len() <= 253 && domain.trim_end_matches('.').split('.').all(is_part)
-        });
+        let (valid, others): (Vec<&str>, Vec<&str>) =
+            domains.partition(|domain| domain.len() <= 253 && domain.trim_end_matches('.').split('.').all(is_part));
         workload.host.dns_search = valid.into_iter().take(28).map(str::to_owned).collect();
         for domain in others {
             self.warn("dns_search", texts::bad_host(domain));
@@ -230,7 +231,8 @@ impl One<'_> {
             if key.starts_with("com.docker.compose.") {
                 continue;
             }
-            let prefix = ["traefik.", "caddy", "com.centurylinklabs.watchtower", "ofelia."].into_iter().find(|p| key.starts_with(p));
+            let prefix =
+                ["traefik.", "caddy", "com.centurylinklabs.watchtower", "ofelia."].into_iter().find(|p| key.starts_with(p));
             if let Some(prefix) = prefix.map(|p| p.trim_end_matches('.')).filter(|prefix| !proxies.contains(prefix)) {
                 proxies.push(prefix);
                 self.warn(from, texts::proxy_labels(prefix));
@@ -241,7 +243,9 @@ impl One<'_> {
                 continue;
             }
             let reserved = key.split_once('/').is_some_and(|(domain, _)| {
-                ["kubernetes.io", "k8s.io", "gaggle.dev"].iter().any(|ours| domain == *ours || domain.ends_with(&format!(".{ours}")))
+                ["kubernetes.io", "k8s.io", "gaggle.dev"]
+                    .iter()
+                    .any(|ours| domain == *ours || domain.ends_with(&format!(".{ours}")))
             });
             if !names::is_label_key(key) || (reserved && from != "annotations") {
                 self.warn(from, texts::label_renamed(key));

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::fields::{Fields, bytes, holds, size};
-use super::{Found, Made, One, Project, texts};
+use super::{Entry, Found, Made, One, Project, texts};
 use crate::compose::sensitive::is_credential;
 use crate::model::workload::{Claim, Mount, Source, Workload};
 
@@ -145,10 +145,58 @@ impl One<'_> {
                 self.bound_file(workload, made, source, target, content, executable);
             }
             Found::Large => self.warn("volumes", texts::large_file(shown)),
-            Found::Folder => self.warn("volumes", texts::folder_bind(shown, target)),
+            Found::Folder => {
+                let files = self.project.sources.folder(source).unwrap_or_default();
+                match self.is_settings(source, target, &files, read_only) {
+                    true => {
+                        if !read_only {
+                            self.warn("volumes", texts::file_read_only(target));
+                        }
+                        self.bound_folder(workload, made, source, target, &files);
+                    }
+                    false => self.warn("volumes", texts::folder_bind(shown, target)),
+                }
+            }
             Found::Missing => self.warn("volumes", texts::missing_bind(shown, target)),
             Found::Outside => self.warn("volumes", texts::outside_bind(shown, target)),
         }
+    }
+
+    /// Whether a folder of the project holds settings that a container reads, and neither its data nor its program: it may not
+    /// write there, or it is where settings are, or that is all there is.
+    fn is_settings(&self, source: &str, target: &str, files: &[Entry<'_>], read_only: bool) -> bool {
+        let places = ["/etc/", "/usr/local/etc/", "/docker-entrypoint", "/usr/share/nginx/", "/opt/bitnami/"];
+        let endings = [
+            "conf",
+            "cfg",
+            "cnf",
+            "config",
+            "ini",
+            "toml",
+            "yaml",
+            "yml",
+            "json",
+            "xml",
+            "properties",
+            "env",
+            "sql",
+            "sh",
+            "tmpl",
+            "template",
+            "crt",
+            "pem",
+            "cert",
+            "rules",
+            "lua",
+            "vcl",
+            "acl",
+            "hcl",
+        ];
+        let is_setting = |file: &Entry<'_>| file.path.rsplit_once('.').is_some_and(|(_, end)| endings.contains(&end));
+        let context = self.fields.fields("build").text("context").map(|context| context.trim_end_matches('/'));
+        let is_built = context.is_some_and(|context| source == context || source.starts_with(&format!("{context}/")));
+        let fits = !files.is_empty() && files.iter().map(|file| file.content.len()).sum::<usize>() <= super::files::MOST;
+        fits && (read_only || places.iter().any(|place| target.starts_with(place)) || (!is_built && files.iter().all(is_setting)))
     }
 
     /// A volume of the project, as a claim or as what its driver's options say.
@@ -157,7 +205,8 @@ impl One<'_> {
         let options = fields.fields("driver_opts");
         let text = |key: &'static str| options.get(key).map(super::fields::shown).unwrap_or_default();
         let (kind, device, flags) = (text("type"), text("device"), text("o"));
-        let flag = |name: &str| flags.split(',').filter_map(|flag| flag.split_once('=')).find(|(key, _)| *key == name).map(|(_, v)| v);
+        let flag =
+            |name: &str| flags.split(',').filter_map(|flag| flag.split_once('=')).find(|(key, _)| *key == name).map(|(_, v)| v);
         if kind.starts_with("nfs")
             && let Some(server) = flag("addr")
         {
@@ -174,7 +223,7 @@ impl One<'_> {
         let external = fields.get("external").is_some_and(holds);
         // What is made elsewhere goes by the name it has there.
         let label = match external {
-            true => super::names::label(fields.text("name").unwrap_or(volume)),
+            true => super::names::elsewhere(fields.text("name").unwrap_or(volume)),
             false => self.project.volume_names.get(volume),
         };
         if external {
@@ -226,7 +275,8 @@ impl Project<'_> {
             if users.len() > 1 {
                 self.warn(None, &at, texts::shared_claim(&claim.volume, &users));
             }
-            let uses = |w: &&Workload| w.mounts.iter().any(|m| matches!(&m.from, Source::Claim { claim: of, .. } if *of == claim.name));
+            let uses =
+                |w: &&Workload| w.mounts.iter().any(|m| matches!(&m.from, Source::Claim { claim: of, .. } if *of == claim.name));
             for workload in workloads.iter().filter(uses).filter(|workload| workload.replicas > 1) {
                 self.warn(Some(&workload.service), "volumes", texts::replicated_claim(&claim.volume, workload.replicas));
             }

@@ -91,7 +91,13 @@ mod tests {
         ] {
             assert!(is_store(image), "{image}");
         }
-        for image in ["mongo-express", "rediscommander/redis-commander", "prometheuscommunity/postgres-exporter", "acme/server", "dpage/pgadmin4"] {
+        for image in [
+            "mongo-express",
+            "rediscommander/redis-commander",
+            "prometheuscommunity/postgres-exporter",
+            "acme/server",
+            "dpage/pgadmin4",
+        ] {
             assert!(!is_store(image), "{image}");
         }
     }

@@ -1,5 +1,6 @@
 mod cases;
 mod every_key;
+mod mounted;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -19,10 +20,18 @@ impl Sources for Fake {
     fn look(&self, path: &str) -> Found<'_> {
         match self.files.get(path) {
             Some((content, executable)) => Found::File { content, executable: *executable },
-            None if path.ends_with('/') || path == "/project/folder" => Found::Folder,
+            None if path.ends_with('/') || ["/project/folder", "/project/etc", "/project/app"].contains(&path) => Found::Folder,
             None if path.starts_with("/project/") => Found::Missing,
             None => Found::Outside,
         }
+    }
+
+    fn folder(&self, path: &str) -> Option<Vec<Entry<'_>>> {
+        let all = self.files.iter().filter_map(|(name, (content, executable))| {
+            let path = name.strip_prefix(path)?.strip_prefix('/')?;
+            Some(Entry { path, content, executable: *executable })
+        });
+        Some(all.collect())
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
@@ -41,6 +50,9 @@ fn fake() -> Fake {
     fake.files.insert("/project/large.bin", (vec![7; 1024 * 1024 + 1], false));
     fake.files.insert("/project/half.bin", (vec![1; 600 * 1024], false));
     fake.files.insert("/project/other.bin", (vec![2; 600 * 1024], false));
+    fake.files.insert("/project/etc/a.conf", (b"a\n".to_vec(), false));
+    fake.files.insert("/project/etc/sub/b.sh", (b"b\n".to_vec(), true));
+    fake.files.insert("/project/app/main.py", (b"print(1)\n".to_vec(), false));
     fake.variables.insert("FROM_ENV", "value-of-env");
     fake
 }
@@ -94,4 +106,56 @@ fn web_with(more: Value, options: &Options) -> (Workload, Vec<String>) {
 
 fn has(warnings: &[String], part: &str) -> bool {
     warnings.iter().any(|warning| warning.contains(part))
+}
+
+mod any {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            "[a-z0-9:/=_$ .-]{0,12}".prop_map(Value::from),
+            ".{0,6}".prop_map(Value::from),
+        ];
+        let name = "[a-zA-Z_.-]{1,5}|target|source|type|test|memory|condition|size";
+        leaf.prop_recursive(3, 24, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(name, inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn key() -> impl Strategy<Value = String> {
+        let all: Value = serde_json::from_str(include_str!("../../../tests/fixtures/compose/keys.json")).unwrap();
+        let all: Vec<String> = all["service"].as_array().unwrap().iter().map(|key| key.as_str().unwrap().to_owned()).collect();
+        proptest::sample::select(all)
+    }
+
+    proptest! {
+        /// Whatever a reader gives, nothing panics, names are labels, and secrets stay unseen.
+        #[test]
+        fn shape_is_taken(services in proptest::collection::btree_map("[a-zA-Z_.-]{1,6}", proptest::collection::btree_map(key(), value(), 0..8), 1..4)) {
+            let mut all = project(json!({}));
+            for (name, mut keys) in services {
+                keys.entry("image".to_owned()).or_insert(json!("x"));
+                all["services"][name] = Value::Object(keys.into_iter().collect());
+            }
+            let found = translate(&all, &fake(), &Options::default());
+            for workload in &found.bundle.workloads {
+                prop_assert!(names::is_label(&workload.name));
+                prop_assert!(workload.plain.keys().all(|name| !workload.secret.contains_key(name)));
+                prop_assert!(workload.mounts.iter().all(|mount| mount.at.starts_with('/')));
+            }
+        }
+
+        #[test]
+        fn any_value_at_all(all in value()) {
+            translate(&all, &Nothing, &Options::default());
+        }
+    }
 }

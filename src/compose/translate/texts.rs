@@ -3,12 +3,18 @@
 //! Invariant: one or two sentences each: what happened, what it means, what to do. No text holds the value of a variable or a
 //! secret.
 
+mod mounted;
+
+pub use self::mounted::*;
+
 pub fn unknown(key: &str) -> String {
     format!("`{key}` is not known to Gaggle, so it has no effect. Remove it, or set what it is for in an overlay.")
 }
 
 pub fn unknown_top(key: &str) -> String {
-    format!("The top-level `{key}` is not taken over, so what it describes is not deployed. Make it services, or deploy it by itself.")
+    format!(
+        "The top-level `{key}` is not taken over, so what it describes is not deployed. Make it services, or deploy it by itself."
+    )
 }
 
 pub fn renamed(name: &str, label: &str, referrers: &[&str]) -> String {
@@ -20,7 +26,9 @@ pub fn renamed(name: &str, label: &str, referrers: &[&str]) -> String {
 }
 
 pub fn build_only(image: &str) -> String {
-    format!("It is built from a folder and names no image, so `{image}` is asked for. Build it, push it where the cluster can pull, and set `image`.")
+    format!(
+        "It is built from a folder and names no image, so `{image}` is asked for. Build it, push it where the cluster can pull, and set `image`."
+    )
 }
 
 pub fn build_args() -> String {
@@ -32,7 +40,9 @@ pub fn no_image() -> String {
 }
 
 pub fn provider(kind: &str) -> String {
-    format!("It is provided by `{kind}`, which is no container, so nothing is deployed for it. Deploy it by itself, and set its address in `environment`.")
+    format!(
+        "It is provided by `{kind}`, which is no container, so nothing is deployed for it. Deploy it by itself, and set its address in `environment`."
+    )
 }
 
 pub fn variable_name(name: &str) -> String {
@@ -60,7 +70,9 @@ pub fn sensitive_file(file: &str) -> String {
 }
 
 pub fn sensitive_metadata(key: &str) -> String {
-    format!("The value of `{key}` is a credential, which every reader of the objects would see, so it is left out. Use a variable or a secret.")
+    format!(
+        "The value of `{key}` is a credential, which every reader of the objects would see, so it is left out. Use a variable or a secret."
+    )
 }
 
 pub fn no_clear(what: &str) -> String {
@@ -68,15 +80,14 @@ pub fn no_clear(what: &str) -> String {
 }
 
 pub fn user_name(user: &str) -> String {
-    format!("Kubernetes takes numbers only, so `{}` is left out and the image's own user runs. Write its number, as `id` shows it.", clipped(user))
+    format!(
+        "Kubernetes takes numbers only, so `{}` is left out and the image's own user runs. Write its number, as `id` shows it.",
+        clipped(user)
+    )
 }
 
 pub fn group_name(group: &str) -> String {
     format!("Kubernetes takes numbers only, so the group `{}` is left out. Write its number.", clipped(group))
-}
-
-pub fn number_out_of_range() -> String {
-    "The number is none that a cluster takes, so it is left out. Correct it.".to_owned()
 }
 
 pub fn host_network() -> String {
@@ -85,7 +96,9 @@ pub fn host_network() -> String {
 }
 
 pub fn network_of(other: &str) -> String {
-    format!("It shares the network of `{other}` in Compose, but gets pods of its own, so `localhost` does not reach it. Use names, or make it a second container in an overlay.")
+    format!(
+        "It shares the network of `{other}` in Compose, but gets pods of its own, so `localhost` does not reach it. Use names, or make it a second container in an overlay."
+    )
 }
 
 pub fn network_none() -> String {
@@ -93,24 +106,36 @@ pub fn network_none() -> String {
 }
 
 pub fn namespace_of(key: &str, value: &str) -> String {
-    format!("`{}` cannot be shared or changed between pods, so {key} is left out. Make them containers of one pod in an overlay.", clipped(value))
+    format!(
+        "`{}` cannot be shared or changed between pods, so {key} is left out. Make them containers of one pod in an overlay.",
+        clipped(value)
+    )
 }
 
 pub fn isolation(one: &str, other: &str, more: usize) -> String {
     let rest = if more > 0 { format!(" (and {more} more pairs)") } else { String::new() };
-    format!("`{one}` and `{other}`{rest} share no network in the file, but in the cluster all pods reach each other. Add NetworkPolicies if they must not.")
+    format!(
+        "`{one}` and `{other}`{rest} share no network in the file, but in the cluster all pods reach each other. Add NetworkPolicies if they must not."
+    )
 }
 
 pub fn internal_network(network: &str) -> String {
-    format!("`{network}` is internal in the file, but in the cluster its services reach the outside. Add a NetworkPolicy for egress.")
+    format!(
+        "`{network}` is internal in the file, but in the cluster its services reach the outside. Add a NetworkPolicy for egress."
+    )
 }
 
 pub fn external_network(network: &str) -> String {
-    format!("`{network}` is made elsewhere, and what else is on it is not in the cluster. Use the full names of Services in other namespaces.")
+    format!(
+        "`{network}` is made elsewhere, and what else is on it is not in the cluster. Use the full names of Services in other namespaces."
+    )
 }
 
 pub fn network_driver(network: &str, driver: &str) -> String {
-    format!("`{network}` uses the driver `{}`, which a cluster's network has not, so it is left out. Pods share one network.", clipped(driver))
+    format!(
+        "`{network}` uses the driver `{}`, which a cluster's network has not, so it is left out. Pods share one network.",
+        clipped(driver)
+    )
 }
 
 pub fn network_setting(network: &str, key: &str) -> String {
@@ -134,11 +159,19 @@ pub fn link_alias(alias: &str) -> String {
 }
 
 pub fn not_published(ports: &[String]) -> String {
-    format!("{} published on the machine; in the cluster only other pods reach {1}. Use `--expose` to offer {1} outside.", were(ports), it(ports))
+    format!(
+        "{} published on the machine; in the cluster only other pods reach {1}. Use `--expose` to offer {1} outside.",
+        were(ports),
+        it(ports)
+    )
 }
 
 pub fn loopback(ports: &[String]) -> String {
-    format!("{} bound to this machine alone, so the cluster does not offer {1} outside. Use port-forward to reach {1}.", were(ports), it(ports))
+    format!(
+        "{} bound to this machine alone, so the cluster does not offer {1} outside. Use port-forward to reach {1}.",
+        were(ports),
+        it(ports)
+    )
 }
 
 pub fn host_address(address: &str) -> String {
@@ -154,7 +187,9 @@ pub fn published_range(written: &str, used: u16) -> String {
 }
 
 pub fn many_ports(count: usize) -> String {
-    format!("{count} ports are more than a Service should list, so it gets one without an address of its own: its name leads to the pods, on every port. They are not exposed outside.")
+    format!(
+        "{count} ports are more than a Service should list, so it gets one without an address of its own: its name leads to the pods, on every port. They are not exposed outside."
+    )
 }
 
 pub fn bad_port(written: &str) -> String {
@@ -165,107 +200,9 @@ pub fn ingress_ports() -> String {
     "An Ingress leads to one port and speaks HTTP, so the other published ports stay inside. Use `--expose load-balancer` for them.".to_owned()
 }
 
-pub fn folder_bind(source: &str, target: &str) -> String {
-    format!("`{}` is a folder of the machine, which a cluster has not, so `{target}` holds what the image has. Use a named volume for data, and put code into the image.", clipped(source))
-}
-
-pub fn docker_socket() -> String {
-    "There is no Docker in the cluster, so its socket is not there. What uses it needs another way, such as the Kubernetes API.".to_owned()
-}
-
-pub fn host_time(target: &str) -> String {
-    format!("`{target}` of the machine is left out. Set the variable `TZ`.")
-}
-
-pub fn missing_bind(source: &str, target: &str) -> String {
-    format!("`{}` was not found beside the file, so nothing is mounted at `{target}`. Put it there, and export or deploy again.", clipped(source))
-}
-
-pub fn outside_bind(source: &str, target: &str) -> String {
-    format!("`{}` is outside of the project's folder, so it is not read and nothing is mounted at `{target}`. Move it into the folder, or use a named volume for data.", clipped(source))
-}
-
-pub fn large_file(source: &str) -> String {
-    format!("`{}` is larger than the 1 MiB that a ConfigMap or Secret holds, so it is not mounted. Put it into the image or onto a volume.", clipped(source))
-}
-
-pub fn file_read_only(target: &str) -> String {
-    format!("`{target}` is a copy that the container cannot write to. Use a named volume for what changes.")
-}
-
-pub fn bind_option(key: &str) -> String {
-    format!("{key} is a setting of the machine's mounts and is left out.")
-}
-
-pub fn mount_mode(target: &str) -> String {
-    format!("Kubernetes cannot set mode or owner of what is mounted at `{target}`; everybody in the container may write there.")
-}
-
-pub fn anonymous(target: &str, shadow: bool) -> String {
-    match shadow {
-        true => format!("`{target}` is kept apart from a folder of the machine that is not mounted here, so it is left out: the image's own files are there."),
-        false => format!("The volume at `{target}` has no name, so it is empty at each start of a pod. Give it a name to keep what is in it."),
-    }
-}
-
-pub fn volume_type(kind: &str) -> String {
-    format!("Mounts of type `{}` are not taken over. Use a named volume.", clipped(kind))
-}
-
-pub fn image_mount() -> String {
-    "Mounting an image takes Kubernetes 1.35, or the feature ImageVolume. Copy the files into your image if the cluster is older.".to_owned()
-}
-
-pub fn shared_claim(volume: &str, users: &[&str]) -> String {
-    format!("`{volume}` is used by {}, and most storage serves one node at a time: they may have to run on the same one. Use a storage class with ReadWriteMany if they must not.", listed(users))
-}
-
-pub fn replicated_claim(volume: &str, replicas: u32) -> String {
-    format!("All {replicas} replicas write to `{volume}`, and most storage serves one node at a time: they may have to run on the same one. Use one replica, or a storage class with ReadWriteMany.")
-}
-
-pub fn external_volume(claim: &str) -> String {
-    format!("The volume is made elsewhere, so the PersistentVolumeClaim `{claim}` has to exist before.")
-}
-
-pub fn volume_driver(volume: &str, driver: &str) -> String {
-    format!("`{volume}` uses the driver `{}`, which a cluster has not, so it gets storage of the default class. Choose a storage class.", clipped(driver))
-}
-
-pub fn volume_options(volume: &str) -> String {
-    format!("The driver's options of `{volume}` mean nothing to a cluster, so it is given empty storage of the default class. Copy the data, or bind the claim to a volume in an overlay.")
-}
-
-pub fn external_object(kind: &str, name: &str, key: &str) -> String {
-    format!("It is made elsewhere, so the {kind} `{name}` with the key `{key}` has to exist before.")
-}
-
-pub fn no_such(kind: &str, name: &str) -> String {
-    format!("The file describes no {kind} `{}`, so it is left out. Describe it at the top level.", clipped(name))
-}
-
-pub fn no_value(source: &str) -> String {
-    format!("Its value is not known ({source}), so it is empty. Fill it in before anything starts.")
-}
-
-pub fn object_driver(key: &str) -> String {
-    format!("`{key}` is one of Swarm's and is left out: the value is taken as it is.")
-}
-
-pub fn file_owner(target: &str) -> String {
-    format!("Files of a Secret or ConfigMap belong to root, so the owner of `{target}` is left out; its group may read it where a group is written.")
-}
-
-pub fn target_inside(target: &str) -> String {
-    format!("`{}` cannot be mounted at: it is no absolute path, or one that pods need themselves. Choose another.", clipped(target))
-}
-
-pub fn target_twice(target: &str) -> String {
-    format!("`{target}` is mounted twice, so only the first is taken.")
-}
-
 pub fn check_without_test() -> String {
-    "It changes how often the image's own check runs, which Kubernetes does not know, so nothing is checked. Write `test`.".to_owned()
+    "It changes how often the image's own check runs, which Kubernetes does not know, so nothing is checked. Write `test`."
+        .to_owned()
 }
 
 pub fn check_form() -> String {
@@ -281,7 +218,10 @@ pub fn job_replaces(word: &str) -> String {
 }
 
 pub fn restart_anyway(word: &str) -> String {
-    format!("Pods of a Deployment are always restarted, so `{}` has no effect. Write `restart: \"no\"` and no ports to have it run once.", clipped(word))
+    format!(
+        "Pods of a Deployment are always restarted, so `{}` has no effect. Write `restart: \"no\"` and no ports to have it run once.",
+        clipped(word)
+    )
 }
 
 pub fn restart_setting(key: &str) -> String {
@@ -305,11 +245,15 @@ pub fn store_scale(word: &str) -> String {
 }
 
 pub fn placement(key: &str) -> String {
-    format!("Swarm's placement ({key}) means nothing to a cluster, so any node may run it. Set `nodeSelector` or `topologySpreadConstraints` in an overlay.")
+    format!(
+        "Swarm's placement ({key}) means nothing to a cluster, so any node may run it. Set `nodeSelector` or `topologySpreadConstraints` in an overlay."
+    )
 }
 
 pub fn update_setting(key: &str) -> String {
-    format!("{key} is decided elsewhere: an update that does not get ready stops by itself, and `/service rollback` takes it back.")
+    format!(
+        "{key} is decided elsewhere: an update that does not get ready stops by itself, and `/service rollback` takes it back."
+    )
 }
 
 pub fn devices(what: &str) -> String {
@@ -317,7 +261,8 @@ pub fn devices(what: &str) -> String {
 }
 
 pub fn generic_resources() -> String {
-    "Swarm's generic resources mean nothing to a cluster, so they are left out. Use `devices`, or labels of nodes in an overlay.".to_owned()
+    "Swarm's generic resources mean nothing to a cluster, so they are left out. Use `devices`, or labels of nodes in an overlay."
+        .to_owned()
 }
 
 pub fn request_above_limit(what: &str) -> String {
@@ -341,7 +286,9 @@ pub fn sysctl_host(name: &str) -> String {
 }
 
 pub fn sysctl_unsafe(name: &str) -> String {
-    format!("`{name}` is one that nodes refuse unless their kubelet allows it (`allowedUnsafeSysctls`). Allow it there, or remove it.")
+    format!(
+        "`{name}` is one that nodes refuse unless their kubelet allows it (`allowedUnsafeSysctls`). Allow it there, or remove it."
+    )
 }
 
 pub fn sysctl_name(name: &str) -> String {
@@ -387,7 +334,10 @@ pub fn hook(key: &str) -> String {
 }
 
 pub fn hook_variable(name: &str) -> String {
-    format!("`{}` is a credential, which every reader of the manifest would see, so the hook does not get it. Put it into the service's `environment`.", clipped(name))
+    format!(
+        "`{}` is a credential, which every reader of the manifest would see, so the hook does not get it. Put it into the service's `environment`.",
+        clipped(name)
+    )
 }
 
 pub fn platform(written: &str) -> String {
@@ -407,15 +357,16 @@ pub fn storage_option(key: &str) -> String {
 }
 
 pub fn label_renamed(label: &str) -> String {
-    format!("`{}` is no name that a cluster takes for a label or annotation, so it is left out. Use letters, digits, `-`, `_` and `.`.", clipped(label))
+    format!(
+        "`{}` is no name that a cluster takes for a label or annotation, so it is left out. Use letters, digits, `-`, `_` and `.`.",
+        clipped(label)
+    )
 }
 
 pub fn proxy_labels(prefix: &str) -> String {
-    format!("Labels of `{prefix}` are read from Docker by a proxy that does not see the cluster that way. Use `--expose ingress`, or routes of its own kind.")
-}
-
-pub fn wait_cannot(on: &str, why: &str) -> String {
-    format!("An exported tree does not wait for `{on}`: {why}. It is restarted until it gets through.")
+    format!(
+        "Labels of `{prefix}` are read from Docker by a proxy that does not see the cluster that way. Use `--expose ingress`, or routes of its own kind."
+    )
 }
 
 pub fn wait_unknown(on: &str) -> String {

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 pub use self::export::{ExportedFile, export, stream};
-use crate::model::workload::{Bundle, Content, Kept, Source, Workload};
+use crate::model::workload::{Bundle, Content, FileSet, Kept, Source, Warning, Workload};
 
 pub const NAME: &str = "app.kubernetes.io/name";
 pub const RELEASE: &str = "app.kubernetes.io/instance";
@@ -152,8 +152,8 @@ pub fn namespace(options: &Options) -> Object {
     Object { api: "v1", kind: "Namespace", name: options.namespace.clone(), workload: None, body }
 }
 
-/// What a wait is that no container can do: the workload, what it waits for, and why.
-pub fn unwaited(bundle: &Bundle, options: &Options) -> Vec<(String, String, &'static str)> {
+/// What no container can wait for, though somebody has to.
+pub fn unwaited(bundle: &Bundle, options: &Options) -> Vec<Warning> {
     Release::of(bundle, options).unwaited()
 }
 
@@ -162,12 +162,14 @@ struct Release<'a> {
     options: &'a Options,
     name: &'a str,
     by_name: BTreeMap<&'a str, &'a Workload>,
+    sets: BTreeMap<(bool, &'a str), &'a FileSet>,
 }
 
 impl<'a> Release<'a> {
     fn of(bundle: &'a Bundle, options: &'a Options) -> Self {
         let by_name = bundle.workloads.iter().map(|workload| (workload.name.as_str(), workload)).collect();
-        Self { bundle, options, name: options.release.as_deref().unwrap_or(&bundle.name), by_name }
+        let sets = bundle.sets.iter().map(|set| ((set.secret, set.name.as_str()), set)).collect();
+        Self { bundle, options, name: options.release.as_deref().unwrap_or(&bundle.name), by_name, sets }
     }
 
     fn labels(&self, workload: Option<&str>) -> Map<String, Value> {
@@ -186,7 +188,13 @@ impl<'a> Release<'a> {
     }
 
     /// `rest` is what comes beside the metadata: `spec`, `data`.
-    fn object(&self, (api, kind): (&'static str, &'static str), name: &str, workload: Option<&str>, rest: Map<String, Value>) -> Object {
+    fn object(
+        &self,
+        (api, kind): (&'static str, &'static str),
+        name: &str,
+        workload: Option<&str>,
+        rest: Map<String, Value>,
+    ) -> Object {
         let metadata = json!({ "name": name, "namespace": self.options.namespace, "labels": self.labels(workload) });
         let mut body = rest;
         body.insert("apiVersion".to_owned(), api.into());
@@ -264,12 +272,19 @@ impl<'a> Release<'a> {
             add(name, value.expose_secret().as_bytes(), true);
         }
         for mount in &workload.mounts {
-            let Source::File { secret, set, key, .. } = &mount.from else { continue };
-            let set = self.bundle.sets.iter().find(|known| known.secret == *secret && known.name == *set);
-            match set.and_then(|set| set.files.get(key)) {
-                Some(Content::Plain(bytes)) => add(&mount.at, bytes, false),
-                Some(Content::Secret(bytes)) => add(&mount.at, bytes.expose_secret(), true),
-                Some(Content::Missing) | None => {}
+            let (secret, set, keys) = match &mount.from {
+                Source::File { secret, set, key, .. } => (secret, set, vec![key]),
+                Source::Folder { secret, set, files } => (secret, set, files.iter().map(|(key, ..)| key).collect()),
+                _ => continue,
+            };
+            let held = self.sets.get(&(*secret, set.as_str()));
+            for key in keys {
+                let name = format!("{}\0{key}", mount.at);
+                match held.and_then(|set| set.files.get(key)) {
+                    Some(Content::Plain(bytes)) => add(&name, bytes, false),
+                    Some(Content::Secret(bytes)) => add(&name, bytes.expose_secret(), true),
+                    Some(Content::Missing) | None => {}
+                }
             }
         }
         let mut both = plain.finalize().to_vec();

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::workload::{Condition, Content, Kept, Probe, Protocol, Pull, Source, Wait, Word};
+use crate::model::workload::{Condition, Kept, Probe, Protocol, Pull, Wait, Word};
 
 fn ports(workload: &Workload) -> Vec<String> {
     workload.ports.iter().map(|port| format!("{}={}/{}", port.name, port.number, port.protocol.as_str())).collect()
@@ -44,7 +44,9 @@ fn ports_of_all_kinds() {
         ]
     );
     assert!(found.reach.expose.is_none() && found.reach.published.is_empty() && !found.reach.headless);
-    for part in ["9090 was bound to this machine", "mode: host", "192.168.1.2", "`0` is no port", "`x` is no port", "8080→80, 8081→80"] {
+    for part in
+        ["9090 was bound to this machine", "mode: host", "192.168.1.2", "`0` is no port", "`x` is no port", "8080→80, 8081→80"]
+    {
         assert!(has(&warnings, part), "{part}: {warnings:#?}");
     }
 }
@@ -100,7 +102,13 @@ fn other_names() {
     assert_eq!(names("db"), ["database", "store", "www"]);
     assert_eq!(names("web"), ["shop-web"]);
     let warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
-    for part in ["`www` is also a name of `db`", "`db` is also a name of `db`", "`a.b` is no name", "`bad_name` is no name", "everybody finds it"] {
+    for part in [
+        "`www` is also a name of `db`",
+        "`db` is also a name of `db`",
+        "`a.b` is no name",
+        "`bad_name` is no name",
+        "everybody finds it",
+    ] {
         assert!(has(&warnings, part), "{part}: {warnings:#?}");
     }
 }
@@ -181,7 +189,9 @@ fn checks() {
         Some((exec(&["/bin/sh", "-c", "curl -f http://localhost || exit 1"]), 90, 10, 5, 40, 2))
     );
     assert_eq!(check(json!({ "test": ["CMD", "x"], "interval": "500ms", "timeout": "100ms" })).map(|c| (c.1, c.2)), Some((1, 1)));
-    for none in [json!({ "test": ["NONE"] }), json!({ "disable": true }), json!({ "disable": true, "test": ["CMD", "x"] }), json!({})] {
+    for none in
+        [json!({ "test": ["NONE"] }), json!({ "disable": true }), json!({ "disable": true, "test": ["CMD", "x"] }), json!({})]
+    {
         assert_eq!(check(none), None);
     }
     let (found, warnings) = web(json!({ "healthcheck": { "interval": "5s" } }));
@@ -215,128 +225,6 @@ fn commands() {
 }
 
 #[test]
-fn mounts() {
-    let found = translated(json!({ "web": {
-        "image": "a",
-        "read_only": true,
-        "shm_size": "134217728",
-        "tmpfs": ["/run", "/cache:size=64m,mode=1777", "/odd:uid=1000"],
-        "volumes": [
-            { "type": "volume", "source": "data", "target": "/data", "volume": { "subpath": "a/b" } },
-            { "type": "volume", "source": "sized", "target": "/sized/" },
-            { "type": "volume", "source": "net", "target": "/net" },
-            { "type": "volume", "source": "ram", "target": "/ram" },
-            { "type": "volume", "source": "ext", "target": "/ext", "read_only": true },
-            { "type": "volume", "target": "/anonymous" },
-            { "type": "volume", "target": "/app/node_modules" },
-            { "type": "bind", "source": "/project/folder", "target": "/app" },
-            { "type": "bind", "source": "/project/nginx.conf", "target": "/etc/nginx.conf", "read_only": true },
-            { "type": "bind", "source": "/project/other/nginx.conf", "target": "/etc/other.conf", "read_only": true },
-            { "type": "bind", "source": "/project/run.sh", "target": "/run.sh" },
-            { "type": "bind", "source": "/project/tls.key", "target": "/tls.key", "read_only": true },
-            { "type": "bind", "source": "/project/logo.png", "target": "/logo.png", "read_only": true },
-            { "type": "bind", "source": "/project/large.bin", "target": "/large" },
-            { "type": "bind", "source": "/project/half.bin", "target": "/half", "read_only": true },
-            { "type": "bind", "source": "/project/other.bin", "target": "/other", "read_only": true },
-            { "type": "bind", "source": "/project/missing", "target": "/missing" },
-            { "type": "bind", "source": "/var/lib/x", "target": "/x" },
-            { "type": "bind", "source": "/var/run/docker.sock", "target": "/var/run/docker.sock" },
-            { "type": "bind", "source": "/etc/localtime", "target": "/etc/localtime" },
-            { "type": "tmpfs", "target": "/mem", "tmpfs": { "size": "1048576", "mode": 448 } },
-            { "type": "npipe", "source": "x", "target": "/pipe" },
-            { "type": "volume", "source": "data", "target": "/data" },
-            { "type": "volume", "source": "data", "target": "relative" },
-        ],
-    } }));
-    let web = &found.bundle.workloads[0];
-    let at = |at: &str| web.mounts.iter().find(|mount| mount.at == at).map(|mount| (&mount.from, mount.read_only));
-    let claim = |claim: &str, path: Option<&str>| Source::Claim { claim: claim.to_owned(), path: path.map(str::to_owned) };
-    assert_eq!(at("/data"), Some((&claim("data", Some("a/b")), false)));
-    assert_eq!(at("/sized"), Some((&claim("sized", None), false)));
-    assert_eq!(at("/ext"), Some((&claim("kept-elsewhere", None), true)));
-    assert_eq!(at("/net"), Some((&Source::Nfs { server: "10.0.0.9".into(), path: "/srv".into() }, false)));
-    assert_eq!(at("/ram"), Some((&Source::Memory { bytes: Some(64 << 20) }, false)));
-    assert_eq!(at("/anonymous"), Some((&Source::Scratch, false)));
-    assert_eq!(at("/cache"), Some((&Source::Memory { bytes: Some(64 << 20) }, false)));
-    assert_eq!(at("/mem"), Some((&Source::Memory { bytes: Some(1 << 20) }, false)));
-    assert_eq!(at("/dev/shm"), Some((&Source::Memory { bytes: Some(128 << 20) }, false)));
-    let file = |secret, set: &str, key: &str, mode| Source::File { secret, set: set.into(), key: key.into(), mode };
-    assert_eq!(at("/etc/nginx.conf"), Some((&file(false, "web-files", "nginx.conf", 0o444), true)));
-    assert_eq!(at("/run.sh"), Some((&file(false, "web-files", "run.sh", 0o555), true)));
-    assert_eq!(at("/tls.key"), Some((&file(true, "web-files", "tls.key", 0o444), true)));
-    assert_eq!(at("/other"), Some((&file(false, "web-files-2", "other.bin", 0o444), true)));
-    for gone in ["/app", "/app/node_modules", "/large", "/missing", "/x", "/var/run/docker.sock", "/etc/localtime", "/pipe", "relative"] {
-        assert_eq!(at(gone), None, "{gone}");
-    }
-    let claims: Vec<_> = found.bundle.claims.iter().map(|c| (c.name.as_str(), c.size)).collect();
-    assert_eq!(claims, [("data", None), ("sized", Some(20 << 30))]);
-    let warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
-    for part in [
-        "`/odd`", "PersistentVolumeClaim `kept-elsewhere`", "The volume at `/anonymous`", "`/app/node_modules` is kept apart",
-        "`/project/folder` is a folder", "`/run.sh` is a copy", "`tls.key` holds a credential", "`/project/large.bin` is larger",
-        "`/project/missing` was not found", "`/var/lib/x` is outside", "no Docker in the cluster", "`TZ`", "type `npipe`",
-        "`/mem`; everybody", "`/data` is mounted twice", "`relative` cannot",
-    ] {
-        assert!(has(&warnings, part), "{part}: {warnings:#?}");
-    }
-}
-
-#[test]
-fn one_volume_of_several() {
-    let volume = json!([{ "type": "volume", "source": "data", "target": "/d" }]);
-    let found = translated(json!({
-        "one": { "image": "a", "volumes": volume },
-        "two": { "image": "a", "volumes": volume, "scale": 2 },
-        "three": { "image": "a", "volumes_from": ["one:ro"] },
-    }));
-    let warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
-    assert!(has(&warnings, "used by `one`, `three` and `two`") && has(&warnings, "All 2 replicas"), "{warnings:#?}");
-    let three = found.bundle.workloads.iter().find(|w| w.name == "three").unwrap();
-    assert!(three.mounts[0].read_only && three.kept == Kept::Deployment);
-}
-
-#[test]
-fn configs_and_secrets() {
-    let found = translated(json!({ "web": {
-        "image": "a",
-        "user": "1000:1001",
-        "secrets": [
-            { "source": "db-password", "target": "/run/secrets/db-password" },
-            { "source": "from_env", "target": "renamed", "mode": "0400", "uid": "1000", "gid": "1001" },
-            { "source": "gone" },
-            { "source": "ext" },
-            { "source": "nowhere" },
-        ],
-        "configs": [
-            { "source": "site", "target": "/etc/site.conf", "mode": "0444" },
-            { "source": "png" },
-            { "source": "key", "target": "/key" },
-        ],
-    } }));
-    let web = &found.bundle.workloads[0];
-    let mounts: Vec<String> = web.mounts.iter().map(|m| match &m.from {
-        Source::File { secret, set, key, mode } => format!("{} {} {set}/{key} {mode:o}", m.at, if *secret { "Secret" } else { "ConfigMap" }),
-        other => format!("{other:?}"),
-    }).collect();
-    assert_eq!(mounts, [
-        "/run/secrets/db-password Secret db-password/db-password 444",
-        "/run/secrets/renamed Secret from-env/from_env 400",
-        "/run/secrets/gone Secret gone/gone 444",
-        "/run/secrets/ext Secret kept-secret/ext 444",
-        "/etc/site.conf ConfigMap site/site 444",
-        "/png ConfigMap png/png 444",
-        "/key Secret key/key 444",
-    ]);
-    assert_eq!(web.security.volume_group, Some(1001));
-    let set = |name: &str| found.bundle.sets.iter().find(|set| set.name == name).unwrap();
-    assert!(matches!(set("gone").files["gone"], Content::Missing) && set("kept-secret").external);
-    let warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
-    for part in ["owner of `/run/secrets/renamed`", "its file was not found", "Secret `kept-secret` with the key `ext`", "no secret `nowhere`", "`/project/tls.key`|`key` holds a credential"] {
-        assert!(part.split('|').any(|part| has(&warnings, part)), "{part}: {warnings:#?}");
-    }
-}
-
-#[test]
 fn security() {
     let (found, warnings) = web(json!({
         "user": "1000", "group_add": ["docker", "2000"], "privileged": true, "read_only": true, "init": true,
@@ -351,17 +239,35 @@ fn security() {
     }));
     let security = &found.security;
     assert_eq!((security.user, security.group, &security.groups[..]), (Some(1000), None, &[2000][..]));
-    assert_eq!((&security.add[..], &security.drop[..]), (&["NET_ADMIN".to_owned(), "SYS_TIME".to_owned()][..], &["ALL".to_owned()][..]));
+    assert_eq!(
+        (&security.add[..], &security.drop[..]),
+        (&["NET_ADMIN".to_owned(), "SYS_TIME".to_owned()][..], &["ALL".to_owned()][..])
+    );
     assert!(security.privileged && security.read_only && !security.no_new_privileges && security.seccomp_unconfined);
     assert!(found.host.pid && !found.host.init && !found.host.ipc);
     assert_eq!(found.host.hosts, [("10.0.0.1".into(), vec!["a".into(), "b".into()]), ("::1".into(), vec!["c".to_owned()])]);
     assert_eq!(found.host.sysctls.keys().collect::<Vec<_>>(), ["net.core.somaxconn", "net.ipv4.tcp_syncookies"]);
-    assert_eq!((found.host.name.as_deref(), found.host.arch.as_deref(), found.host.os.as_deref()), (Some("web"), Some("amd64"), Some("linux")));
+    assert_eq!(
+        (found.host.name.as_deref(), found.host.arch.as_deref(), found.host.os.as_deref()),
+        (Some("web"), Some("amd64"), Some("linux"))
+    );
     assert_eq!((found.host.dns.len(), &found.host.dns_search[..]), (2, &["example.com".to_owned()][..]));
     assert_eq!((found.pull, found.tty, found.stdin), (Some(Pull::IfNotPresent), true, true));
     for part in [
-        "group `docker`", "contradicts", "seccomp:x.json", "`net.core.somaxconn` is one that nodes refuse", "`Bad` is no setting", "`shareable`",
-        "uts", "cgroup", "`d` is the machine", "`e=nope`", "becomes `web`", "cluster's domain", "name server comes first", "two more name servers",
+        "group `docker`",
+        "contradicts",
+        "seccomp:x.json",
+        "`net.core.somaxconn` is one that nodes refuse",
+        "`Bad` is no setting",
+        "`shareable`",
+        "uts",
+        "cgroup",
+        "`d` is the machine",
+        "`e=nope`",
+        "becomes `web`",
+        "cluster's domain",
+        "name server comes first",
+        "two more name servers",
     ] {
         assert!(has(&warnings, part), "{part}: {warnings:#?}");
     }
@@ -381,12 +287,20 @@ fn resources() {
             "generic_resources": [{ "discrete_resource_spec": { "kind": "SSD", "value": 1 } }] },
     } } }));
     let r = &found.resources;
-    assert_eq!((r.cpu_limit, r.cpu_request, r.memory_limit, r.memory_request), (Some(500), Some(500), Some(512 << 20), Some(256 << 20)));
+    assert_eq!(
+        (r.cpu_limit, r.cpu_request, r.memory_limit, r.memory_request),
+        (Some(500), Some(500), Some(512 << 20), Some(256 << 20))
+    );
     assert_eq!(r.devices.get("nvidia.com/gpu"), Some(&2));
     assert!(has(&warnings, "More CPU") && has(&warnings, "pids") && has(&warnings, "generic") && has(&warnings, "device plugin"));
-    let (found, _) = web(json!({ "mem_limit": "1073741824", "mem_reservation": "536870912", "cpus": 1.5, "cpu_shares": 512, "gpus": [{ "count": -1 }] }));
+    let (found, _) = web(
+        json!({ "mem_limit": "1073741824", "mem_reservation": "536870912", "cpus": 1.5, "cpu_shares": 512, "gpus": [{ "count": -1 }] }),
+    );
     let r = &found.resources;
-    assert_eq!((r.cpu_limit, r.cpu_request, r.memory_limit, r.memory_request), (Some(1500), Some(500), Some(1 << 30), Some(512 << 20)));
+    assert_eq!(
+        (r.cpu_limit, r.cpu_request, r.memory_limit, r.memory_request),
+        (Some(1500), Some(500), Some(1 << 30), Some(512 << 20))
+    );
     let (found, _) = web(json!({ "cpu_quota": 50_000, "storage_opt": { "size": "10g" } }));
     assert_eq!((found.resources.cpu_limit, found.resources.disk_limit), (Some(500), Some(10 << 30)));
 }
@@ -417,9 +331,13 @@ fn options_win() {
     own.set = [("A".to_owned(), "new".to_owned()), ("B".to_owned(), "more".to_owned())].into();
     own.secret.insert("PLAIN".to_owned());
     own.plain.insert("API_KEY".to_owned());
-    let (found, warnings) = web_with(json!({ "environment": { "A": null, "PLAIN": "x", "API_KEY": "y", "UNSET": null } }), &options);
+    let (found, warnings) =
+        web_with(json!({ "environment": { "A": null, "PLAIN": "x", "API_KEY": "y", "UNSET": null } }), &options);
     assert_eq!((found.name.as_str(), found.replicas), ("shop", 4));
-    assert_eq!(found.plain.into_iter().collect::<Vec<_>>(), [("A".into(), "new".into()), ("API_KEY".into(), "y".into()), ("B".into(), "more".to_owned())]);
+    assert_eq!(
+        found.plain.into_iter().collect::<Vec<_>>(),
+        [("A".into(), "new".into()), ("API_KEY".into(), "y".into()), ("B".into(), "more".to_owned())]
+    );
     assert_eq!(found.secret.keys().collect::<Vec<_>>(), ["PLAIN"]);
     assert!(has(&warnings, "`UNSET` has no value") && !has(&warnings, "`A`"));
     let only = Options { only: Some(["db".to_owned()].into()), ..Options::default() };
@@ -453,7 +371,14 @@ fn walls_between_networks() {
     });
     let found = translate(&all, &fake(), &Options::default());
     let warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
-    for part in ["`db` and `web` share no network", "`back` is internal", "`ext` is made elsewhere", "driver `macvlan`", "`ipam` of `mac`", "`ipv4_address`"] {
+    for part in [
+        "`db` and `web` share no network",
+        "`back` is internal",
+        "`ext` is made elsewhere",
+        "driver `macvlan`",
+        "`ipam` of `mac`",
+        "`ipv4_address`",
+    ] {
         assert!(has(&warnings, part), "{part}: {warnings:#?}");
     }
 }
@@ -466,7 +391,9 @@ fn labels_are_made_valid() {
         "deploy": { "labels": { "tier": "web" } },
     }));
     assert_eq!(found.labels.get("team").map(String::as_str), Some("shop"));
-    assert!(found.annotations.contains_key("rule") && found.annotations.contains_key("note") && found.own_labels.contains_key("tier"));
+    assert!(
+        found.annotations.contains_key("rule") && found.annotations.contains_key("note") && found.own_labels.contains_key("tier")
+    );
     assert!(!found.labels.contains_key("app.kubernetes.io/name"));
     assert!(has(&warnings, "`a b`") && has(&warnings, "`app.kubernetes.io/name`") && has(&warnings, "Labels of `traefik`"));
 }

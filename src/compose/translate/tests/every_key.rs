@@ -18,7 +18,9 @@ fn specimen(key: &str) -> Value {
         "command" | "entrypoint" => json!(["run", "it"]),
         "configs" => json!([{ "source": "site", "target": "/site" }]),
         "container_name" => json!("other-name"),
-        "cpu_count" | "cpu_percent" | "cpu_rt_period" | "cpu_rt_runtime" | "cpu_shares" | "pids_limit" | "mem_swappiness" => json!(50),
+        "cpu_count" | "cpu_percent" | "cpu_rt_period" | "cpu_rt_runtime" | "cpu_shares" | "pids_limit" | "mem_swappiness" => {
+            json!(50)
+        }
         "cpu_period" => json!(50_000),
         "cpu_quota" => json!(25_000),
         "cpus" => json!(0.5),
@@ -75,7 +77,9 @@ fn specimen(key: &str) -> Value {
         "volumes" => json!([{ "type": "volume", "source": "data", "target": "/data", "volume": {} }]),
         "volumes_from" => json!(["container:other"]),
         "dockerfile" => json!("Dockerfile"),
-        other => panic!("the schema has a new key of services, `{other}`: translate it, or say what becomes of it, and give a specimen"),
+        other => panic!(
+            "the schema has a new key of services, `{other}`: translate it, or say what becomes of it, and give a specimen"
+        ),
     }
 }
 
@@ -176,7 +180,8 @@ fn of_the_file_itself() {
         assert_eq!(found.warnings.iter().any(|w| w.service.is_none() && w.key == key), told, "{key}: {:?}", found.warnings);
     }
     assert!(keys("top").iter().all(|key| {
-        ["configs", "include", "jobs", "models", "name", "networks", "secrets", "services", "version", "volumes"].contains(&key.as_str())
+        ["configs", "include", "jobs", "models", "name", "networks", "secrets", "services", "version", "volumes"]
+            .contains(&key.as_str())
     }));
     for (kind, of) in [("volume", "volumes"), ("network", "networks")] {
         for key in keys(kind).iter().map(String::as_str).chain(["new"]) {

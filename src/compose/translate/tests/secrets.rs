@@ -18,7 +18,10 @@ fn variables_are_plain_or_secret() {
     assert_eq!(found.secret.keys().collect::<Vec<_>>(), ["DATABASE_URL", "PGPASSWORD", "POSTGRES_PASSWORD"]);
     let plain: Vec<_> = found.plain.keys().map(String::as_str).collect();
     assert_eq!(plain, ["ALLOW_EMPTY_PASSWORD", "B", "KEYCLOAK_URL", "N", "POSTGRES_DB", "POSTGRES_PASSWORD_FILE", "VALUE"]);
-    assert_eq!((found.plain["VALUE"].as_str(), found.plain["N"].as_str(), found.plain["B"].as_str()), ("$(X) and $$", "5", "true"));
+    assert_eq!(
+        (found.plain["VALUE"].as_str(), found.plain["N"].as_str(), found.plain["B"].as_str()),
+        ("$(X) and $$", "5", "true")
+    );
 }
 
 #[test]
@@ -51,5 +54,8 @@ fn credentials_of_commands_alone() {
     assert_eq!(found.secret["GAGGLE_COMMAND_3"].expose_secret(), "s3cret");
     assert!(has(&warnings, "`GAGGLE_COMMAND_3`") && !has(&warnings, "s3cret"));
     let (found, _) = web(json!({ "healthcheck": { "test": ["CMD", "curl", "http://u:p4ssw0rd@localhost/it's"] } }));
-    assert_eq!(found.secret["GAGGLE_HEALTHCHECK"].expose_secret(), "curl 'http://u:p4ssw0rd@localhost/it'\\''s'".replace("'curl", "curl"));
+    assert_eq!(
+        found.secret["GAGGLE_HEALTHCHECK"].expose_secret(),
+        "curl 'http://u:p4ssw0rd@localhost/it'\\''s'".replace("'curl", "curl")
+    );
 }

@@ -76,8 +76,9 @@ fn folders_of_shared<'a>(bundle: &'a Bundle, stores: &BTreeSet<&str>) -> BTreeMa
         for mount in &workload.mounts {
             let key = match &mount.from {
                 Source::Claim { claim, .. } => ("PersistentVolumeClaim", claim.as_str()),
-                Source::File { secret: true, set, .. } => ("Secret", set.as_str()),
-                Source::File { secret: false, set, .. } => ("ConfigMap", set.as_str()),
+                Source::File { secret, set, .. } | Source::Folder { secret, set, .. } => {
+                    (if *secret { "Secret" } else { "ConfigMap" }, set.as_str())
+                }
                 _ => continue,
             };
             // Stores come first, so that what they share with others is there when they start.
@@ -157,10 +158,8 @@ fn notes(bundle: &Bundle, options: &Options) -> String {
 }
 
 fn readme(bundle: &Bundle, options: &Options, all: &[Object]) -> String {
-    let mut text = format!(
-        "# {}\n\nMade by Gaggle from a compose file. Before the first time, fill in the Secrets:\n\n",
-        bundle.name
-    );
+    let mut text =
+        format!("# {}\n\nMade by Gaggle from a compose file. Before the first time, fill in the Secrets:\n\n", bundle.name);
     let secrets: Vec<&Object> = all.iter().filter(|object| object.kind == "Secret").collect();
     for secret in &secrets {
         let keys = secret.body["stringData"].as_object().into_iter().flatten().map(|(key, _)| format!("`{key}`"));
@@ -169,13 +168,17 @@ fn readme(bundle: &Bundle, options: &Options, all: &[Object]) -> String {
     if secrets.is_empty() {
         text.push_str("* There are none.\n");
     }
+    let jobs = all.iter().find(|object| object.kind == "Job");
     let _ = write!(
         text,
         "\nThen\n\n```sh\nkubectl apply --server-side -k .                      # all of it, in the namespace {0}\n\
          kubectl apply --server-side -k overlays/production    # the same, with what you tuned there\n```\n\n\
-         A Job that has run cannot be changed: `kubectl -n {0} delete job NAME` before it is to run again.\n\n\
-         New volumes are empty: what the image has at their place is not copied there, other than with Docker.\n\n",
-        options.namespace
+         {1}New volumes are empty: what the image has at their place is not copied there, other than with Docker.\n\n",
+        options.namespace,
+        jobs.map_or_else(String::new, |job| format!(
+            "A Job that has run cannot be changed: `kubectl -n {} delete job {}` before it is to run again.\n\n",
+            options.namespace, job.name
+        )),
     );
     text.push_str("| Service | Is a | Because |\n|---|---|---|\n");
     for workload in &bundle.workloads {

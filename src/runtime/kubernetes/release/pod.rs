@@ -158,6 +158,15 @@ fn volume(from: &Source, n: usize) -> (String, Value, Option<String>) {
             let volume = json!({ "configMap": { "name": set, "defaultMode": mode } });
             (fit(&format!("config-{set}-{mode:o}"), LABEL), volume, Some(key.clone()))
         }
+        Source::Folder { secret, set, files } => {
+            let item = |(key, path, mode): &(String, String, u32)| json!({ "key": key, "path": path, "mode": mode });
+            let items: Vec<Value> = files.iter().map(item).collect();
+            let (kind, volume) = match secret {
+                true => ("secret", json!({ "secret": { "secretName": set, "items": items } })),
+                false => ("config", json!({ "configMap": { "name": set, "items": items } })),
+            };
+            (fit(&format!("{kind}-{set}-folder"), LABEL), volume, None)
+        }
         Source::Memory { bytes } => {
             let mut memory = json!({ "medium": "Memory" });
             if let Some(bytes) = bytes {
@@ -167,9 +176,7 @@ fn volume(from: &Source, n: usize) -> (String, Value, Option<String>) {
         }
         Source::Scratch => (format!("scratch-{n}"), json!({ "emptyDir": {} }), None),
         Source::Nfs { server, path } => (format!("nfs-{n}"), json!({ "nfs": { "server": server, "path": path } }), None),
-        Source::Image { reference, path } => {
-            (format!("image-{n}"), json!({ "image": { "reference": reference } }), path.clone())
-        }
+        Source::Image { reference, path } => (format!("image-{n}"), json!({ "image": { "reference": reference } }), path.clone()),
     }
 }
 

@@ -64,7 +64,8 @@ impl Release<'_> {
         if let Some(secret) = &options.tls_secret {
             spec["tls"] = json!([{ "hosts": [host], "secretName": secret }]);
         }
-        let mut object = self.object(("networking.k8s.io/v1", "Ingress"), &workload.name, Some(&workload.name), one("spec", spec));
+        let mut object =
+            self.object(("networking.k8s.io/v1", "Ingress"), &workload.name, Some(&workload.name), one("spec", spec));
         if !options.annotations.is_empty() {
             object.body["metadata"]["annotations"] = json!(options.annotations);
         }

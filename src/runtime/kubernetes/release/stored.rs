@@ -43,8 +43,9 @@ impl Release<'_> {
         let mut rest = one("type", "Opaque".into());
         match self.options.values {
             true => {
-                let data: Map<String, Value> =
-                    values.map(|(key, value)| (key.to_owned(), BASE64_STANDARD.encode(value.unwrap_or_default()).into())).collect();
+                let data: Map<String, Value> = values
+                    .map(|(key, value)| (key.to_owned(), BASE64_STANDARD.encode(value.unwrap_or_default()).into()))
+                    .collect();
                 rest.insert("data".to_owned(), data.into());
             }
             false => {
@@ -62,9 +63,9 @@ impl Release<'_> {
         if set.secret {
             fn bytes(content: &Content) -> Option<&[u8]> {
                 match content {
-                Content::Plain(bytes) => Some(&**bytes),
-                Content::Secret(bytes) => Some(bytes.expose_secret()),
-                Content::Missing => None,
+                    Content::Plain(bytes) => Some(&**bytes),
+                    Content::Secret(bytes) => Some(bytes.expose_secret()),
+                    Content::Missing => None,
                 }
             }
             let rest = self.secret(set.files.iter().map(|(key, content)| (key.as_str(), bytes(content))));

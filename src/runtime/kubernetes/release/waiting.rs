@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::{LABEL, Object, Release, fit, literal, one};
-use crate::model::workload::{Condition, Protocol, Wait, Workload};
+use crate::model::workload::{Condition, Protocol, Wait, Warning, Workload};
 
 /// How often what need not be so is waited for, every two seconds: that something was started says little of when it answers.
 const TRIES: u32 = 60;
@@ -36,10 +36,17 @@ impl<'a> Release<'a> {
         }
     }
 
-    pub fn unwaited(&self) -> Vec<(String, String, &'static str)> {
+    pub fn unwaited(&self) -> Vec<Warning> {
         let all = self.bundle.workloads.iter().flat_map(|workload| workload.waits.iter().map(move |wait| (workload, wait)));
         let all = all.filter_map(|(workload, wait)| match self.way(wait) {
-            Way::None(why) => Some((workload.service.clone(), wait.on.clone(), why)),
+            Way::None(why) => Some(Warning {
+                service: Some(workload.service.clone()),
+                key: "depends_on".to_owned(),
+                text: format!(
+                    "Nothing waits for `{}` in the exported tree: {why}. It is restarted until it gets through.",
+                    wait.on
+                ),
+            }),
             _ => None,
         });
         if self.options.waiting.is_some() { all.collect() } else { Vec::new() }
