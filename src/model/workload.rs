@@ -78,6 +78,7 @@ pub struct Workload {
     pub resources: Resources,
     pub security: Security,
     pub host: HostSettings,
+    pub placement: Placement,
     /// Of the pods.
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
@@ -296,6 +297,17 @@ pub struct Security {
     pub selinux: BTreeMap<String, String>,
 }
 
+/// Where pods may run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// A label of nodes, whether it has to be so, and its value.
+    pub nodes: Vec<(String, bool, String)>,
+    /// Labels of nodes over whose values pods are spread.
+    pub spread: Vec<String>,
+    /// No two on one node.
+    pub apart: bool,
+}
+
 /// What a workload has of its machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostSettings {
@@ -305,6 +317,7 @@ pub struct HostSettings {
     /// Somebody else than its first process ends what it leaves behind.
     pub init: bool,
     pub name: Option<String>,
+    pub domain: Option<String>,
     /// Names by address.
     pub hosts: Vec<(String, Vec<String>)>,
     pub dns: Vec<String>,

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::fields::{Fields, holds, seconds, whole};
-use super::{One, texts};
+use super::{One, names, texts};
 use crate::model::workload::{Kept, Retry, Source, Update, Workload};
 
 /// How often a job is tried again that says nothing about it.
@@ -40,16 +40,53 @@ impl One<'_> {
         }
         self.update(&deploy, workload);
         let placement = deploy.fields("placement");
-        for key in ["constraints", "preferences", "max_replicas_per_node"] {
-            if placement.get(key).is_some_and(holds) {
-                self.warn("deploy.placement", texts::placement(key));
-            }
-        }
+        self.placement(&placement, workload);
         deploy.skip(&["restart_policy"]);
         let policy = deploy.fields("restart_policy");
         policy.skip(&["condition", "delay", "max_attempts", "window"]);
         for key in placement.rest().into_iter().chain(policy.rest()).chain(deploy.rest()) {
             self.warn(&format!("deploy.{key}"), texts::unknown(key));
+        }
+    }
+
+    /// Labels of nodes are the cluster's own, but where they carry the same, the same holds.
+    fn placement(&self, placement: &Fields<'_>, workload: &mut Workload) {
+        for written in placement.texts("constraints") {
+            let (key, is, value) = match (written.split_once("=="), written.split_once("!=")) {
+                (Some((key, value)), None) => (key.trim(), true, value.trim()),
+                (None, Some((key, value))) => (key.trim(), false, value.trim()),
+                _ => ("", true, ""),
+            };
+            let label = match key {
+                "node.hostname" => Some("kubernetes.io/hostname"),
+                "node.platform.os" | "engine.labels.operatingsystem" => Some("kubernetes.io/os"),
+                "node.platform.arch" => Some("kubernetes.io/arch"),
+                key => key.strip_prefix("node.labels.").or_else(|| key.strip_prefix("engine.labels.")),
+            };
+            let value = match (label, value) {
+                (Some("kubernetes.io/arch"), "x86_64") => "amd64",
+                (Some("kubernetes.io/arch"), "aarch64") => "arm64",
+                (_, value) => value,
+            };
+            match label.filter(|label| names::is_label_key(label) && names::is_label_value(value) && !value.is_empty()) {
+                Some(label) => {
+                    self.warn("deploy.placement", texts::placement_label(label));
+                    workload.placement.nodes.push((label.to_owned(), is, value.to_owned()));
+                }
+                None => self.warn("deploy.placement", texts::placement(written)),
+            }
+        }
+        for preference in placement.list("preferences") {
+            let spread = preference.get("spread").and_then(Value::as_str).unwrap_or("");
+            match spread.strip_prefix("node.labels.").filter(|label| names::is_label_key(label)) {
+                Some(label) => workload.placement.spread.push(label.to_owned()),
+                None => self.warn("deploy.placement", texts::placement(spread)),
+            }
+        }
+        match placement.get("max_replicas_per_node").and_then(whole) {
+            None | Some(0) => {}
+            Some(1) => workload.placement.apart = true,
+            Some(_) => self.warn("deploy.placement", texts::placement("max_replicas_per_node")),
         }
     }
 

@@ -191,8 +191,10 @@ impl One<'_> {
             }
             workload.host.name = label;
         }
-        if self.fields.text("domainname").is_some() {
-            self.warn("domainname", texts::domainname());
+        match self.fields.text("domainname") {
+            None => {}
+            Some(domain) if is_part(domain) => workload.host.domain = Some(domain.to_owned()),
+            Some(_) => self.warn("domainname", texts::domainname()),
         }
     }
 

@@ -1,3 +1,5 @@
+//! The translation, by what files say. No file is read: what would be in a folder is written down here.
+
 mod cases;
 mod every_key;
 mod mounted;

@@ -244,10 +244,15 @@ pub fn store_scale(word: &str) -> String {
     format!("`{}` is no way of running that Gaggle knows, so it runs as usual.", clipped(word))
 }
 
-pub fn placement(key: &str) -> String {
+pub fn placement(written: &str) -> String {
     format!(
-        "Swarm's placement ({key}) means nothing to a cluster, so any node may run it. Set `nodeSelector` or `topologySpreadConstraints` in an overlay."
+        "`{}` means nothing to a cluster, so any node may run it. Set `nodeSelector` or `topologySpreadConstraints` in an overlay.",
+        clipped(written)
     )
+}
+
+pub fn placement_label(label: &str) -> String {
+    format!("Only nodes whose label `{label}` is as written run it, so nothing starts until some are: `kubectl label node`.")
 }
 
 pub fn update_setting(key: &str) -> String {

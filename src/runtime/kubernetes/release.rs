@@ -214,8 +214,8 @@ impl<'a> Release<'a> {
                     Some(0) => json!("100%"),
                     n => json!(n.unwrap_or(1)),
                 };
-                // A node's ports are free only once the old pod is gone.
-                let strategy = match update.stop_first || workload.host.network {
+                // A node's ports, or its only place, are free only once the old pod is gone.
+                let strategy = match update.stop_first || workload.host.network || workload.placement.apart {
                     true => json!({ "maxSurge": 0, "maxUnavailable": most }),
                     false => json!({ "maxSurge": most, "maxUnavailable": 0 }),
                 };

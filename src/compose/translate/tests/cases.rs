@@ -312,12 +312,18 @@ fn ends_and_updates() {
         "post_start": [{ "command": ["./migrate", "it's"], "user": "root", "working_dir": "/app", "environment": { "A": "b" } }],
         "pre_stop": [{ "command": ["./drain"] }],
         "deploy": { "update_config": { "parallelism": 2, "delay": "10s", "order": "stop-first", "failure_action": "rollback" },
-            "rollback_config": { "parallelism": 1 }, "placement": { "constraints": ["node.role==manager"] } },
+            "rollback_config": { "parallelism": 1 }, "placement": {
+                "constraints": ["node.role==manager", "node.labels.disk == ssd", "node.hostname!=n1"],
+                "preferences": [{ "spread": "node.labels.zone" }], "max_replicas_per_node": 1,
+            } },
     }));
     assert_eq!((found.stop.grace, found.stop.signal.as_deref(), found.replicas), (Some(90), Some("QUIT"), 3));
     assert_eq!(found.started, [["/bin/sh", "-c", "cd /app && exec env A=b ./migrate 'it'\\''s'"]]);
+    let nodes = [("disk".into(), true, "ssd".into()), ("kubernetes.io/hostname".into(), false, "n1".to_owned())];
+    assert_eq!((&found.placement.nodes[..], &found.placement.spread[..]), (&nodes[..], &["zone".to_owned()][..]));
+    assert!(found.placement.apart);
     assert_eq!((found.update.parallel, found.update.stop_first, found.update.delay), (Some(2), true, 10));
-    for part in ["SIGQUIT", "`user`", "`failure_action`", "A rollback", "placement (constraints)"] {
+    for part in ["SIGQUIT", "`user`", "`failure_action`", "A rollback", "`node.role==manager` means nothing", "label `disk`"] {
         assert!(has(&warnings, part), "{part}: {warnings:#?}");
     }
 }

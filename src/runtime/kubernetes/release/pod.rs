@@ -41,6 +41,7 @@ impl Release<'_> {
             put("volumes", volumes.into());
         }
         host(&workload.host, &mut put);
+        self.place(workload, &mut put);
         let security = pod_security(workload);
         if !security.is_empty() {
             put("securityContext", security.into());
@@ -50,6 +51,30 @@ impl Release<'_> {
         }
         self.wait(workload, &mut pod);
         pod
+    }
+
+    fn place(&self, workload: &Workload, put: &mut impl FnMut(&str, Value)) {
+        let placement = &workload.placement;
+        let selector = json!({ "matchLabels": self.selector(&workload.name) });
+        let mut affinity = Map::new();
+        if !placement.nodes.is_empty() {
+            let term = |(key, is, value): &(String, bool, String)| json!({ "key": key, "operator": if *is { "In" } else { "NotIn" }, "values": [value] });
+            let terms = json!([{ "matchExpressions": placement.nodes.iter().map(term).collect::<Vec<_>>() }]);
+            let required = one("requiredDuringSchedulingIgnoredDuringExecution", json!({ "nodeSelectorTerms": terms }));
+            affinity.insert("nodeAffinity".to_owned(), required.into());
+        }
+        if placement.apart {
+            let term = json!([{ "labelSelector": selector, "topologyKey": "kubernetes.io/hostname" }]);
+            let required = one("requiredDuringSchedulingIgnoredDuringExecution", term);
+            affinity.insert("podAntiAffinity".to_owned(), required.into());
+        }
+        if !affinity.is_empty() {
+            put("affinity", affinity.into());
+        }
+        if !placement.spread.is_empty() {
+            let spread = |key: &String| json!({ "maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector });
+            put("topologySpreadConstraints", placement.spread.iter().map(spread).collect());
+        }
     }
 
     /// Only what is replaced while others ask it has to wait for them.
@@ -296,8 +321,10 @@ fn host(host: &HostSettings, put: &mut impl FnMut(&str, Value)) {
             put(key, true.into());
         }
     }
-    if let Some(name) = &host.name {
-        put("hostname", json!(name));
+    for (key, value) in [("hostname", &host.name), ("subdomain", &host.domain)] {
+        if let Some(value) = value {
+            put(key, json!(value));
+        }
     }
     if !host.hosts.is_empty() {
         let alias = |(ip, names): &(String, Vec<String>)| json!({ "ip": ip, "hostnames": names });

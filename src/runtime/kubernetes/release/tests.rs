@@ -1,3 +1,5 @@
+//! Objects of workloads, without a server. Whether one takes them is asked in `tests/cluster/compose.rs`.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
