@@ -36,14 +36,14 @@ impl One<'_> {
                 self.warn(&format!("ports.{key}"), texts::unknown(key));
             }
             if is_local(address) {
-                local.push(format!("{outside}→{target}"));
+                local.push(pair(outside, target));
                 continue;
             }
             if !address.is_empty() && !["0.0.0.0", "::", "[::]"].contains(&address) {
                 self.warn("ports", texts::host_address(address));
             }
             if !written.is_empty() {
-                shown_ports.push(if outside == target { target.to_string() } else { format!("{outside}→{target}") });
+                shown_ports.push(pair(outside, target));
             }
             published.push(Published { port: outside, target, protocol, app });
         }
@@ -142,6 +142,10 @@ impl One<'_> {
         workload.reach.expose = expose.filter(|_| !published.is_empty());
         workload.reach.published = published;
     }
+}
+
+fn pair(outside: u16, target: u16) -> String {
+    if outside == target { target.to_string() } else { format!("{outside}→{target}") }
 }
 
 fn protocol(text: &str) -> Option<Protocol> {
