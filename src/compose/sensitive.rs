@@ -124,6 +124,10 @@ const TOKENS: &[(&str, usize)] = &[
     ("https://discord.com/api/webhooks/", 30),
 ];
 
+/// What tokens begin with, and how long the shortest is.
+const FIRST: &[u8] = b"ghxsrwAyGnpSdltTaCh";
+const LEAST: usize = 14;
+
 /// Whether a value is a credential or holds one, whatever it is called: a private key, a token of a known form, a URL or a
 /// connection string with a password.
 pub fn is_credential(value: &str) -> bool {
@@ -144,26 +148,32 @@ fn is_token_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-_./+=".contains(&b)
 }
 
+/// Looks only where words begin, since this is asked of every value there is.
 fn has_token(value: &str) -> bool {
-    if value.len() < 14 {
-        return false;
-    }
     let bytes = value.as_bytes();
-    let starts_word = |at: usize| at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || b"-_".contains(&bytes[at - 1]));
-    for (start, least) in TOKENS {
-        for (at, _) in value.match_indices(start) {
-            let rest = &bytes[at + start.len()..];
-            if starts_word(at) && rest.iter().take_while(|b| is_token_byte(**b)).count() >= *least && is_random(start, rest) {
-                return true;
-            }
+    let mut inside = false;
+    for (at, byte) in bytes.iter().enumerate() {
+        let begins = !std::mem::replace(&mut inside, byte.is_ascii_alphanumeric() || b"-_".contains(byte));
+        if !begins || bytes.len() - at < LEAST {
+            continue;
+        }
+        let word = &bytes[at..];
+        let is_token = |(start, least): &(&str, usize)| {
+            word.strip_prefix(start.as_bytes())
+                .is_some_and(|rest| rest.iter().take_while(|b| is_token_byte(**b)).count() >= *least && is_random(start, rest))
+        };
+        if FIRST.contains(byte) && TOKENS.iter().any(is_token) || word.starts_with(b"eyJ") && is_web_token(&value[at..]) {
+            return true;
         }
     }
-    // A JSON Web Token: two objects and a signature, in base64.
-    value.match_indices("eyJ").any(|(at, _)| {
-        let word: &str = value[at..].split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).next().unwrap_or("");
-        let parts: Vec<&str> = word.split('.').collect();
-        starts_word(at) && parts.len() >= 3 && parts[..2].iter().all(|part| part.len() >= 10) && parts[1].starts_with("eyJ")
-    })
+    false
+}
+
+/// A JSON Web Token: two objects and a signature, in base64.
+fn is_web_token(text: &str) -> bool {
+    let word = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).next().unwrap_or("");
+    let parts: Vec<&str> = word.split('.').collect();
+    parts.len() >= 3 && parts[..2].iter().all(|part| part.len() >= 10) && parts[1].starts_with("eyJ")
 }
 
 /// `sk-` begins words of languages, too: a token has a digit or an upper-case letter, and `AKIA` only these.
@@ -200,7 +210,9 @@ fn query_password(value: &str) -> bool {
         && value.split_once('?').is_some_and(|(_, query)| {
             query.split('&').filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
                 !value.is_empty()
-                    && ["password", "passwd", "pass", "sslpassword", "access_token"].contains(&name.to_ascii_lowercase().as_str())
+                    && ["password", "passwd", "pass", "sslpassword", "access_token"]
+                        .iter()
+                        .any(|known| name.eq_ignore_ascii_case(known))
             })
         })
 }
@@ -208,7 +220,7 @@ fn query_password(value: &str) -> bool {
 /// `Server=…;Password=…`, `host=… password=…`, `user:password@tcp(host)`.
 fn has_dsn_password(value: &str) -> bool {
     let mut pairs = value.split([';', ' ']).filter_map(|pair| pair.split_once('='));
-    let has = |name: &str| ["password", "pwd"].contains(&name.trim().to_ascii_lowercase().as_str());
+    let has = |name: &str| ["password", "pwd"].iter().any(|known| name.trim().eq_ignore_ascii_case(known));
     let several = value.contains(';') || value.contains(' ');
     (several && pairs.any(|(name, value)| has(name) && !value.trim().is_empty()))
         || ["@tcp(", "@unix("].iter().any(|mark| {
@@ -343,6 +355,15 @@ mod tests {
             assert!(!is_sensitive("SETTING", value), "{value}");
         }
         assert!(is_sensitive("KEYCLOAK_URL", "https://admin:pw@sso.example.com"));
+    }
+
+    #[test]
+    fn every_beginning_is_looked_for() {
+        for (start, least) in TOKENS {
+            assert!(FIRST.contains(&start.as_bytes()[0]) && start.len() + least >= LEAST, "{start}");
+            let token = format!("{start}{}", "A1".repeat(*least));
+            assert!(is_credential(&format!("a \"{token}\"")), "{start}");
+        }
     }
 
     proptest! {
