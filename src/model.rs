@@ -10,6 +10,9 @@ mod reply;
 mod session;
 mod turn;
 
+/// What services become, with words of its own.
+pub mod workload;
+
 pub use approval::{Answer, Approval, ApprovalState};
 pub use content::{Attachment, Content, clip, words};
 pub use form::{Field, Form, Values};

@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 const MAY: &[(&str, &[&str])] = &[
     ("model", &["commands"]),
     ("error", &["model"]),
+    // Pure: a file is read by whoever names it.
+    ("compose", &["model", "error"]),
+    ("yaml", &[]),
     ("agent", &["model", "error"]),
     // The connection to an agent is what a runtime hands out.
-    ("runtime", &["commands", "model", "error", "agent"]),
+    ("runtime", &["commands", "model", "error", "agent", "yaml"]),
     ("store", &["commands", "model", "error"]),
     ("chat", &["commands", "model", "error"]),
     ("work", &["commands", "model", "error", "chat", "runtime", "agent", "store"]),

@@ -5,6 +5,7 @@ mod agents;
 mod agents_wire;
 mod architecture;
 mod cluster;
+mod compose;
 mod demo_agent;
 mod discord_standin;
 mod goose_api;

@@ -16,6 +16,7 @@ pub mod names;
 pub mod objects;
 pub mod options;
 pub mod permissions;
+pub mod release;
 mod secrets;
 mod seen;
 mod start;
