@@ -30,4 +30,4 @@ mod yaml;
 
 pub use fault::{Place, Refused, Told};
 pub use files::Access;
-pub use read::{Input, Project, Reading, read};
+pub use read::{Input, Project, Reading, read, variables};

@@ -5,6 +5,7 @@ pub mod agent;
 pub mod app;
 pub mod chat;
 pub mod cli;
+pub mod compose;
 pub mod config;
 pub mod control;
 pub mod engine;

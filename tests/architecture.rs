@@ -9,6 +9,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("model", &["commands"]),
     ("error", &["model"]),
     ("agent", &["model", "error"]),
+    ("compose", &["model", "error"]),
     // The connection to an agent is what a runtime hands out.
     ("runtime", &["commands", "model", "error", "agent"]),
     ("store", &["commands", "model", "error"]),
@@ -26,7 +27,7 @@ const MAY: &[(&str, &[&str])] = &[
         "app",
         &[
             "commands", "model", "error", "agent", "runtime", "store", "chat", "work", "access", "handlers", "engine", "server",
-            "control", "config", "cli",
+            "control", "config", "cli", "compose",
         ],
     ),
     // `chat` for the log alone, which must not write into a line that is being edited.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::{Compose, ComposeFiles};
-use crate::compose::{Access, Input, Project, Reading, Refused, Told, output, read};
+use crate::compose::{self, Access, Input, Project, Reading, Refused, Told, output, read};
 
 const USUAL: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 const OVER: [&str; 4] =
@@ -56,13 +56,17 @@ fn project(files: ComposeFiles, environment: BTreeMap<String, String>) -> Result
     Ok(project)
 }
 
-pub(crate) fn reading(given: ComposeFiles, environment: BTreeMap<String, String>) -> Result<(Reading, Vec<String>), String> {
+fn reading(given: ComposeFiles, environment: BTreeMap<String, String>) -> Result<(Reading, Vec<String>), String> {
     let here = std::env::current_dir().map_err(|error| format!("the current folder: {error}"))?;
     let asked = given.project_directory.map(|folder| here.join(folder));
     let mut remarks = Vec::new();
     let mut variables = environment;
     let mut files = given.files;
+    let without_default = variables.get("COMPOSE_DISABLE_ENV_FILE").is_some_and(|word| matches!(word.to_lowercase().as_str(), "1" | "t" | "true"));
     if files.is_empty() {
+        if given.env_file.is_empty() && !without_default {
+            compose::variables(asked.as_deref().unwrap_or(&here), &mut variables).map_err(|refused| refused.to_string())?;
+        }
         files = of_environment(&variables, &here);
     }
     if files.is_empty() {
@@ -81,20 +85,14 @@ pub(crate) fn reading(given: ComposeFiles, environment: BTreeMap<String, String>
     };
     let folder = clean(&folder);
     let inputs = files.into_iter().map(input).collect::<Result<Vec<_>, _>>()?;
-    let without_default = variables.get("COMPOSE_DISABLE_ENV_FILE").is_some_and(|word| matches!(word.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"));
     let env_files = if given.env_file.is_empty() && !without_default { None } else { Some(given.env_file) };
-    let mut profiles = given.profile;
-    if profiles.is_empty() {
-        let named = variables.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
-        profiles = named.split(',').map(|profile| profile.trim().to_owned()).collect();
-    }
     variables.retain(|name, _| !name.is_empty());
     let reading = Reading {
         files: inputs,
         access: Access::Below(folder.clone()),
         folder,
         name: given.name,
-        profiles,
+        profiles: given.profile,
         env_files,
         environment: variables,
     };

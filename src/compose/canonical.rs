@@ -159,7 +159,11 @@ fn convert(shown: Shown, node: &Node, path: &Path<'_>) -> Result<(Json, bool)> {
             _ => return wrong("a text or a list of texts"),
         },
         Shown::Hosts => of_texts(hosts(node, path)?),
-        Shown::Mode => (Json::from(format!("0{:o}", mode(node, path)?)), false),
+        Shown::Mode => {
+            let mode = mode(node, path)?;
+            let sign = if mode < 0 { "-" } else { "" };
+            (Json::from(format!("0{sign}{:o}", mode.unsigned_abs())), false)
+        }
         Shown::Ssh => of_texts(ssh(node, path)?),
         Shown::DeviceCount => match &node.value {
             Value::Int(int) => (Json::from(*int), *int == 0),

@@ -91,6 +91,8 @@ impl Found {
                 let number = match node.value {
                     #[expect(clippy::cast_precision_loss, reason = "far from any limit")]
                     Value::Int(int) => int as f64,
+                    #[expect(clippy::cast_precision_loss, reason = "beyond any limit")]
+                    Value::Big(int) => int as f64,
                     Value::Float(float) => float,
                     _ => return,
                 };
@@ -209,7 +211,7 @@ fn is_name(text: &str) -> bool {
 
 fn is_whole(node: &Node) -> bool {
     match node.value {
-        Value::Int(_) => true,
+        Value::Int(_) | Value::Big(_) => true,
         Value::Float(float) => float.fract() == 0.0,
         _ => false,
     }
@@ -221,7 +223,7 @@ fn takes(form: &Form, node: &Node) -> bool {
         Form::Of(kinds) => match node.value {
             Value::Null => kinds & NULL != 0,
             Value::Bool(_) => kinds & FLAG != 0,
-            Value::Int(_) | Value::Float(_) => kinds & NUMBER != 0 || (kinds & INT != 0 && is_whole(node)),
+            Value::Int(_) | Value::Big(_) | Value::Float(_) => kinds & NUMBER != 0 || (kinds & INT != 0 && is_whole(node)),
             Value::Time(_) | Value::Text(_) => kinds & TEXT != 0,
             Value::List(_) | Value::Map(_) => false,
         },

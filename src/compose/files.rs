@@ -133,11 +133,6 @@ impl Files {
         real.is_ok_and(|real| real.starts_with(folder) && !real.is_dir())
     }
 
-    pub fn is_folder(&self, path: &str) -> bool {
-        let Access::Below(folder) = &self.access else { return false };
-        std::fs::canonicalize(path).is_ok_and(|real| real.starts_with(folder) && real.is_dir())
-    }
-
     /// The path with its links followed, if all of it lies inside.
     pub fn follow(&self, path: &str) -> Option<String> {
         let Access::Below(folder) = &self.access else { return None };

@@ -130,7 +130,7 @@ impl Loader {
         bases: &mut extends::Bases,
         depth: Depth,
     ) -> Result<Node> {
-        let Document { mut root, mut resets } = document;
+        let Document { mut root, mut resets, .. } = document;
         if root.as_map().is_none() {
             return fault(root.place(), format!("a compose file is a mapping: `services:` and so on, and this is {}", root.kind()));
         }

@@ -112,6 +112,7 @@ fn hash(node: &Node) -> u64 {
             Value::Null => 0u8.hash(state),
             Value::Bool(flag) => flag.hash(state),
             Value::Int(int) => int.hash(state),
+            Value::Big(int) => int.hash(state),
             Value::Float(float) => float.to_bits().hash(state),
             Value::Time(time) => time.hash(state),
             Value::Text(text) => text.hash(state),
@@ -225,25 +226,34 @@ fn pools(base: Node, over: Node, path: &Path<'_>) -> Result<Node> {
     let at = base.at;
     let place = over.place();
     let (Value::List(bases), Value::List(overs)) = (base.value, over.value) else { return cannot(path, place) };
-    let mut joined: Vec<Map> = Vec::new();
-    let position = |joined: &[Map], subnet: Option<&Node>| joined.iter().position(|map| map.get("subnet") == subnet);
+    let mut pools: Vec<Map> = Vec::with_capacity(bases.len() + overs.len());
+    for over in overs {
+        pools.push(named(over, path, false)?);
+    }
+    let overs = pools.len();
+    // By number, since a pool that is joined once may be joined again.
+    let mut joined: Vec<usize> = Vec::new();
+    let position = |joined: &[usize], pools: &[Map], subnet: Option<&Node>| {
+        joined.iter().position(|pool| pools[*pool].get("subnet") == subnet)
+    };
     for base in bases {
-        let mut right = named(base, path, false)?;
-        for over in &overs {
-            let left = named(over.clone(), path, false)?;
-            if left.get("subnet") != right.get("subnet") && position(&joined, left.get("subnet")).is_none() {
+        let right = pools.len();
+        pools.push(named(base, path, false)?);
+        for left in 0..overs {
+            let subnet = pools[left].get("subnet");
+            if subnet != pools[right].get("subnet") && position(&joined, &pools, subnet).is_none() {
                 joined.push(left);
                 continue;
             }
-            right = maps(right, left, path)?;
-            match position(&joined, right.get("subnet")) {
-                Some(index) => joined[index] = right.clone(),
-                None => joined.push(right.clone()),
+            let over = pools[left].clone();
+            pools[right] = maps(std::mem::take(&mut pools[right]), over, path)?;
+            match position(&joined, &pools, pools[right].get("subnet")) {
+                Some(index) => joined[index] = right,
+                None => joined.push(right),
             }
         }
     }
-    let mut nodes = Vec::with_capacity(joined.len());
-    nodes.extend(joined.into_iter().map(|map| Node::map(map, at)));
+    let nodes = joined.into_iter().map(|pool| Node::map(pools[pool].clone(), at)).collect();
     Ok(Node::new(Value::List(nodes), at))
 }
 

@@ -40,6 +40,8 @@ pub enum Value {
     Null,
     Bool(bool),
     Int(i64),
+    /// A whole number that is too large for the other.
+    Big(u64),
     Float(f64),
     Time(Box<Time>),
     Text(String),
@@ -68,6 +70,7 @@ impl PartialEq for Value {
             (Value::Null, Value::Null) => true,
             (Value::Bool(a), Value::Bool(b)) => a == b,
             (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Big(a), Value::Big(b)) => a == b,
             (Value::Float(a), Value::Float(b)) => a == b,
             (Value::Time(a), Value::Time(b)) => a == b,
             (Value::Text(a), Value::Text(b)) => a == b,
@@ -165,7 +168,7 @@ impl Node {
         match self.value {
             Value::Null => "nothing",
             Value::Bool(_) => "true or false",
-            Value::Int(_) | Value::Float(_) => "a number",
+            Value::Int(_) | Value::Big(_) | Value::Float(_) => "a number",
             Value::Time(_) => "a date",
             Value::Text(_) => "a text",
             Value::List(_) => "a list",
@@ -188,6 +191,7 @@ impl Node {
             Value::Null => "<nil>".into(),
             Value::Bool(flag) => flag.to_string(),
             Value::Int(int) => int.to_string(),
+            Value::Big(int) => int.to_string(),
             Value::Float(float) => float_text(*float),
             Value::Time(time) => time.shown.clone(),
             Value::Text(text) => text.clone(),
@@ -209,6 +213,7 @@ impl Node {
             Value::Null => Json::Null,
             Value::Bool(flag) => Json::Bool(*flag),
             Value::Int(int) => Json::from(*int),
+            Value::Big(int) => Json::from(*int),
             Value::Float(float) => json_float(*float),
             Value::Time(time) => Json::String(time.json.clone()),
             Value::Text(text) => Json::String(text.clone()),
@@ -227,7 +232,7 @@ pub fn json_float(float: f64) -> serde_json::Value {
     serde_json::Value::from(float)
 }
 
-/// The shortest text that is this number: plain from 1e-4 up to 1e21, with an exponent outside.
+/// The shortest text that is this number: plain from 1e-4 up to a million, with an exponent outside.
 pub fn float_text(float: f64) -> String {
     if float.is_nan() {
         return "NaN".into();
@@ -238,7 +243,7 @@ pub fn float_text(float: f64) -> String {
     let scientific = format!("{float:e}");
     let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
         return format!("{float}");
     }
     let mut text = digits.to_owned();
@@ -319,7 +324,7 @@ mod tests {
     #[test]
     fn numbers_as_the_reference_shows_them() {
         let shown = [1.5, 1000.0, 1e21, 1e-5, 0.1, 123456789.0, -2.5e30].map(float_text);
-        assert_eq!(shown, ["1.5", "1000", "1e+21", "1e-05", "0.1", "123456789", "-2.5e+30"]);
+        assert_eq!(shown, ["1.5", "1000", "1e+21", "1e-05", "0.1", "1.23456789e+08", "-2.5e+30"]);
     }
 
     #[test]

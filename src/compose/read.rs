@@ -30,7 +30,7 @@ pub struct Reading {
     /// The project's folder: absolute. What the files name is relative to it.
     pub folder: PathBuf,
     pub name: Option<String>,
-    /// Those that are enabled; `*` is all.
+    /// Those that are enabled; `*` is all. Without any, the variable `COMPOSE_PROFILES` names them.
     pub profiles: Vec<String>,
     /// Files of variables; without any, `.env` of the folder.
     pub env_files: Option<Vec<PathBuf>>,
@@ -102,8 +102,13 @@ fn warnings(loader: &Loader) -> Vec<Told> {
 }
 
 fn project(reading: Reading, folder: &str, loader: &mut Loader) -> Result<Project> {
-    let Reading { files, name, profiles, env_files, mut environment, .. } = reading;
+    let Reading { files, name, mut profiles, env_files, mut environment, .. } = reading;
     dot_env(loader, env_files, folder, &mut environment)?;
+    if profiles.is_empty()
+        && let Some(named) = environment.get("COMPOSE_PROFILES")
+    {
+        profiles = named.split(',').map(|profile| profile.trim().to_owned()).collect();
+    }
     let mut sources = Vec::with_capacity(files.len());
     for input in files {
         sources.push(open(loader, input, folder)?);
@@ -132,8 +137,8 @@ fn project(reading: Reading, folder: &str, loader: &mut Loader) -> Result<Projec
     for (service, node) in json.get_mut("services").and_then(Json::as_object_mut).into_iter().flatten() {
         let written = model.find(&["services", service]).cloned().unwrap_or_default();
         if let Some(node) = node.as_object_mut() {
-            variables(loader, service, node, &written, &environment)?;
-            labels(loader, service, node, &written)?;
+            with_env_files(loader, service, node, &written, &environment)?;
+            with_label_files(loader, service, node, &written)?;
         }
     }
     let models = match json.remove("models") {
@@ -163,6 +168,14 @@ fn project(reading: Reading, folder: &str, loader: &mut Loader) -> Result<Projec
         model,
         names: Vec::new(),
     })
+}
+
+/// Adds what a folder's `.env` holds, for whoever needs it before there is a reading.
+pub fn variables(folder: &std::path::Path, environment: &mut Environment) -> Result<(), Refused> {
+    let folder = folder.to_string_lossy().into_owned();
+    let mut loader = Loader::new(Files::new(Access::Below(folder.clone().into())), None, folder.clone());
+    dot_env(&mut loader, None, &folder, environment)
+        .map_err(|fault| Refused(vec![Told { place: place(&loader.names, fault.at), text: fault.text }]))
 }
 
 fn dot_env(loader: &mut Loader, files: Option<Vec<PathBuf>>, folder: &str, environment: &mut Environment) -> Result<()> {
@@ -229,13 +242,11 @@ fn project_name(asked: Option<String>, sources: &[Source], folder: &str, environ
         return Ok(name);
     }
     let documents = sources.iter().flat_map(|source| source.documents.iter().flatten());
-    let written = documents.filter_map(|document| document.root.get("name")).rfind(|node| node.as_text() != Some(""));
-    if let Some(node) = written.filter(|node| !node.is_null()) {
+    if let Some((text, at)) = documents.filter_map(|document| document.name.as_ref()).rfind(|(text, _)| !text.is_empty()) {
         let lookup = |name: &str| environment.get(name).cloned();
-        let text = node.as_text().map_or_else(|| node.shown(), str::to_owned);
-        let name = match substitute(&text, &lookup, &mut Vec::new()) {
+        let name = match substitute(text, &lookup, &mut Vec::new()) {
             Ok(name) => normal(&name),
-            Err(wrong) => return fault(node.at, format!("name: {wrong}")),
+            Err(wrong) => return fault(*at, format!("name: {wrong}")),
         };
         return Ok(name);
     }
@@ -256,7 +267,7 @@ fn take_disabled(json: &mut Object<String, Json>, section: &str, profiles: &[Str
 }
 
 /// What stands in `env_file` comes below `environment`.
-fn variables(
+fn with_env_files(
     loader: &mut Loader,
     service: &str,
     json: &mut Object<String, Json>,
@@ -309,7 +320,7 @@ fn variables(
     Ok(())
 }
 
-fn labels(loader: &mut Loader, service: &str, json: &mut Object<String, Json>, written: &Node) -> Result<()> {
+fn with_label_files(loader: &mut Loader, service: &str, json: &mut Object<String, Json>, written: &Node) -> Result<()> {
     let files: Vec<Json> = json.get("label_file").and_then(Json::as_array).cloned().unwrap_or_default();
     if files.is_empty() {
         return Ok(());

@@ -18,6 +18,8 @@ pub struct Document {
     pub root: Node,
     /// What earlier files lose, by path: `!reset` takes it away, `!override` puts something else there.
     pub resets: Vec<Vec<String>>,
+    /// What stands below `name` at the top, as it is written, and where.
+    pub name: Option<(String, Mark)>,
 }
 
 /// How an item is tagged, as far as that matters.
@@ -61,10 +63,10 @@ pub fn documents(bytes: &[u8], file: u16, budget: &mut Budget) -> Result<Vec<Doc
                 written.items.clear();
                 written.anchors.clear();
                 let root = written.document(&mut parser, bytes)?;
-                let mut builder = Builder { items: &written.items, open: vec![false; written.items.len()], resets: Vec::new(), budget };
+                let mut builder = Builder { items: &written.items, made: Made::default(), open: vec![false; written.items.len()], resets: Vec::new(), budget };
                 let built = builder.build(root, &Path::ROOT, Way::Plain)?;
                 let resets = builder.resets;
-                found.push(Document { root: built.unwrap_or_default(), resets });
+                found.push(Document { root: built.unwrap_or_default(), resets, name: written.name(root) });
             }
             _ => return fault(at, "not a YAML document"),
         }
@@ -116,6 +118,17 @@ enum Open {
 }
 
 impl Written {
+    fn name(&self, root: usize) -> Option<(String, Mark)> {
+        let Shape::Map(pairs) = &self.items[root].shape else { return None };
+        let is_name = |key: usize| matches!(&self.items[key].shape, Shape::Scalar { text, .. } if text == "name");
+        let (_, value) = pairs.iter().find(|(key, _)| is_name(*key))?;
+        let item = &self.items[*value];
+        match &item.shape {
+            Shape::Scalar { text, quoted } if !matches!(scalar_value(item, text, *quoted), Ok(Value::Null)) => Some((text.clone(), item.at)),
+            _ => None,
+        }
+    }
+
     fn mark(&self, mark: libyaml_safer::Mark) -> Mark {
         place(mark, self.file)
     }
@@ -125,7 +138,7 @@ impl Written {
             return fault(at, format!("the file is too large: more than {} values", budget::WRITTEN));
         }
         let tag = match tag.as_deref() {
-            None => Tag::None,
+            None | Some("!") => Tag::None,
             Some("!reset") => Tag::Reset,
             Some("!override") => Tag::Override,
             Some(other) => Tag::Other(other.to_owned()),
@@ -206,8 +219,30 @@ enum Way {
     Merged,
 }
 
+/// How many values are made, and how many of them by aliases.
+#[derive(Default)]
+struct Made {
+    all: usize,
+    aliased: usize,
+    /// How many aliases deep we are.
+    depth: usize,
+}
+
+impl Made {
+    /// A document of any size that is all aliases is no document.
+    fn one(&mut self, at: Mark) -> Result<()> {
+        self.all += 1;
+        self.aliased += usize::from(self.depth > 0);
+        if self.all > 1000 && self.aliased * 100 > self.all * 99 {
+            return fault(at, "aliases of aliases make nearly all of this file: write less of them");
+        }
+        Ok(())
+    }
+}
+
 struct Builder<'a> {
     items: &'a [Item],
+    made: Made,
     /// Which items are being built: an alias to one of them would have no end.
     open: Vec<bool>,
     resets: Vec<Vec<String>>,
@@ -234,8 +269,13 @@ impl Builder<'_> {
                 _ => {}
             }
         }
+        self.made.one(item.at)?;
         if let Shape::Alias(target) = item.shape {
+            // What a merge key names is taken as if it stood there.
+            let counted = usize::from(way != Way::Merged);
+            self.made.depth += counted;
             let built = self.build(target, path, way)?;
+            self.made.depth -= counted;
             return Ok(built.map(|node| Node { at: item.at, ..node }));
         }
         self.budget.nodes(1, item.at)?;
@@ -271,6 +311,7 @@ impl Builder<'_> {
             if let Some(first) = seen.insert(text.clone(), at) {
                 return fault(at, format!("the key \"{text}\" stands twice in this mapping, first in line {}", first.line));
             }
+            self.made.one(at)?;
             if merge {
                 merged = self.build_merge(*value, path, way)?;
                 continue;

@@ -173,7 +173,7 @@ impl Loader {
         let context = walk.context;
         let path = absolute(&context.folder, file);
         // What the file names is relative to its own folder, which is seen from the project's.
-        let working = self.seen_from(&context.folder, file);
+        let working = seen_from(&context.folder, &paths::folder(file));
         let key = (path.clone(), working.clone());
         if let Some(known) = walk.bases.files.get(&key) {
             return Ok(Rc::clone(known));
@@ -199,15 +199,12 @@ impl Loader {
         walk.bases.files.insert(key, Rc::clone(&origin));
         Ok(origin)
     }
+}
 
-    /// The folder of a file, or the folder itself, as seen from another.
-    pub(super) fn seen_from(&self, folder: &str, path: &str) -> String {
-        let mut whole = absolute(folder, path);
-        if !self.files.is_folder(&whole) {
-            whole = absolute(folder, &paths::folder(path));
-        }
-        paths::relative(folder, &whole).unwrap_or(whole)
-    }
+/// A folder as it is seen from another.
+pub(super) fn seen_from(from: &str, folder: &str) -> String {
+    let whole = absolute(from, folder);
+    paths::relative(from, &whole).unwrap_or(whole)
 }
 
 pub(super) fn absolute(folder: &str, path: &str) -> String {

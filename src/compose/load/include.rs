@@ -8,11 +8,14 @@ use super::super::fault::{Fault, Result, fault};
 use super::super::files::{Unread, is_remote};
 use super::super::node::{Map, Mark, Node, Path, Value};
 use super::super::{dotenv, merge, paths};
-use super::extends::absolute;
+use super::extends::{absolute, seen_from};
 use super::{Context, Environment, Loader, Source};
 
 /// Includes in includes.
 const DEEPEST: usize = 30;
+
+/// What people write for no file at all. It is not opened either.
+const NOTHING: &str = "/dev/null";
 
 #[derive(Default)]
 pub struct Cache(HashMap<Key, Node>);
@@ -62,12 +65,12 @@ impl Loader {
             let whole = absolute(&context.folder, path);
             if index == 0 {
                 if folder.is_empty() {
-                    working = self.seen_from(&context.folder, &whole);
+                    working = seen_from(&context.folder, &paths::folder(&whole));
                     folder = paths::folder(&whole);
                 } else if paths::is_absolute(&folder) {
                     working.clone_from(&folder);
                 } else {
-                    working = self.seen_from(&context.folder, &folder);
+                    working = seen_from(&context.folder, &folder);
                     folder = paths::join(&context.working, &folder);
                     folder = absolute(&self.shown_from.clone(), &folder);
                 }
@@ -107,7 +110,7 @@ impl Loader {
                 paths.push((usual, at));
             }
         }
-        for (path, at) in files.iter().filter(|(path, _)| path != "/dev/null") {
+        for (path, at) in files.iter().filter(|(path, _)| path != NOTHING) {
             let whole = if paths::is_absolute(path) { path.clone() } else { paths::join(&context.working, path) };
             paths.push((absolute(&self.shown_from.clone(), &whole), *at));
         }
@@ -135,6 +138,9 @@ impl Loader {
         outer: &dyn Fn(&str) -> Option<String>,
     ) -> Result<()> {
         let shown = self.shown(path);
+        if path == NOTHING {
+            return Ok(());
+        }
         let bytes = match self.files.read(path) {
             Ok(bytes) => bytes,
             Err(unread) => return fault(at, format!("{what} `{shown}`: {unread}")),

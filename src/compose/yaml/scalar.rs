@@ -103,9 +103,7 @@ fn integer(text: &str) -> Option<Value> {
     if let Ok(int) = i64::try_from(int) {
         return Some(Value::Int(int));
     }
-    // Of this size it is a number still, but no more exact.
-    #[expect(clippy::cast_precision_loss, reason = "see above")]
-    u64::try_from(int).ok().filter(|_| text.as_bytes()[0] != b'+').map(|int| Value::Float(int as f64))
+    u64::try_from(int).ok().filter(|_| text.as_bytes()[0] != b'+').map(Value::Big)
 }
 
 /// `[-+]` digits `.` digits `e` digits, where one of the digits is there.
