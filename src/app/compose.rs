@@ -17,6 +17,8 @@ const STANDARD_INPUT: u64 = 4 << 20;
 
 /// Runs it to its end, on this thread alone.
 pub fn run(command: Compose) -> ExitCode {
+    // What panics below is told as a fault of the file: people need not read of it twice.
+    std::panic::set_hook(Box::new(|_| {}));
     let environment = super::environment().collect();
     let done = match command {
         Compose::Check(files) => project(files, environment).map(|_project| {
@@ -62,7 +64,8 @@ fn reading(given: ComposeFiles, environment: BTreeMap<String, String>) -> Result
     let mut remarks = Vec::new();
     let mut variables = environment;
     let mut files = given.files;
-    let without_default = variables.get("COMPOSE_DISABLE_ENV_FILE").is_some_and(|word| matches!(word.to_lowercase().as_str(), "1" | "t" | "true"));
+    let without_default =
+        variables.get("COMPOSE_DISABLE_ENV_FILE").is_some_and(|word| matches!(word.to_lowercase().as_str(), "1" | "t" | "true"));
     if files.is_empty() {
         if given.env_file.is_empty() && !without_default {
             compose::variables(asked.as_deref().unwrap_or(&here), &mut variables).map_err(|refused| refused.to_string())?;
@@ -135,7 +138,9 @@ fn of_environment(variables: &BTreeMap<String, String>, here: &Path) -> Vec<Path
 /// The first file with a usual name, in this folder or the nearest above, and what lies over it.
 fn usual(from: &Path, remarks: &mut Vec<String>) -> Vec<PathBuf> {
     for folder in from.ancestors() {
-        let there = |names: &[&str]| -> Vec<PathBuf> { names.iter().map(|name| folder.join(name)).filter(|file| file.exists()).collect() };
+        let there = |names: &[&str]| -> Vec<PathBuf> {
+            names.iter().map(|name| folder.join(name)).filter(|file| file.exists()).collect()
+        };
         let mut found = there(&USUAL);
         if found.is_empty() {
             continue;

@@ -30,7 +30,10 @@ impl Budget {
         match self.nodes.checked_sub(count) {
             Some(left) => self.nodes = left,
             None => {
-                return fault(at, format!("the project becomes too large here: aliases, `extends` and ranges make more than {NODES} values"));
+                return fault(
+                    at,
+                    format!("the project becomes too large here: aliases, `extends` and ranges make more than {NODES} values"),
+                );
             }
         }
         Ok(())
@@ -39,7 +42,12 @@ impl Budget {
     pub fn bytes(&mut self, count: usize, at: Mark) -> Result<()> {
         match self.bytes.checked_sub(count) {
             Some(left) => self.bytes = left,
-            None => return fault(at, format!("the project becomes too large here: variables and aliases make more than {} MiB", BYTES >> 20)),
+            None => {
+                return fault(
+                    at,
+                    format!("the project becomes too large here: variables and aliases make more than {} MiB", BYTES >> 20),
+                );
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map as Object, Value as Json};
 
+use super::check::brief;
 use super::fault::{Result, fault};
 use super::interpolate::tree::truth;
 use super::node::{Map, Node, Path, Value, json_float};
@@ -115,7 +116,7 @@ fn convert(shown: Shown, node: &Node, path: &Path<'_>) -> Result<(Json, bool)> {
                 Value::Int(int) => *int,
                 Value::Text(text) => match units::bytes(text) {
                     Some(bytes) => bytes,
-                    None => return wrong("a size, such as `512m` or `1.5gb`"),
+                    None => return fault(node.place(), format!("{path}: `{}` is no size; write `512m` or `1.5gb`", brief(text))),
                 },
                 _ => 0,
             };
@@ -123,7 +124,10 @@ fn convert(shown: Shown, node: &Node, path: &Path<'_>) -> Result<(Json, bool)> {
         }
         Shown::Duration | Shown::MaybeDuration => match Duration::parse(&node.shown()) {
             Some(duration) => (Json::from(duration.to_string()), matches!(shown, Shown::Duration) && duration.0 == 0),
-            None => return wrong("a duration with its unit, such as `30s` or `1m30s`"),
+            None => {
+                let text = node.shown();
+                return fault(node.place(), format!("{path}: `{}` is no duration; write `30s` or `1m30s`", brief(&text)));
+            }
         },
         Shown::Texts => match node.as_list() {
             Some(list) => of_texts(list.iter().map(|node| text(node, path)).collect::<Result<_>>()?),
@@ -131,7 +135,9 @@ fn convert(shown: Shown, node: &Node, path: &Path<'_>) -> Result<(Json, bool)> {
         },
         Shown::TextOrTexts => match &node.value {
             Value::Text(text) => of_texts(vec![text.clone()]),
-            Value::List(list) if list.iter().all(|node| node.as_text().is_some()) => of_texts(list.iter().map(Node::shown).collect()),
+            Value::List(list) if list.iter().all(|node| node.as_text().is_some()) => {
+                of_texts(list.iter().map(Node::shown).collect())
+            }
             _ => return wrong("a text or a list of texts"),
         },
         Shown::Ports => match &node.value {
@@ -141,9 +147,9 @@ fn convert(shown: Shown, node: &Node, path: &Path<'_>) -> Result<(Json, bool)> {
         },
         Shown::Mapping | Shown::Labels | Shown::Options => of_map(named_texts(shown, node, path)?),
         Shown::TextMap => match node.as_map() {
-            Some(map) => of_map(
-                map.iter().map(|(key, node)| Ok((key.clone(), text(node, &path.below(key))?))).collect::<Result<_>>()?,
-            ),
+            Some(map) => {
+                of_map(map.iter().map(|(key, node)| Ok((key.clone(), text(node, &path.below(key))?))).collect::<Result<_>>()?)
+            }
             None => return wrong("a mapping"),
         },
         Shown::Variables => {
@@ -239,7 +245,11 @@ fn int(node: &Node, path: &Path<'_>) -> Result<i64> {
 fn count(node: &Node, path: &Path<'_>) -> Result<u64> {
     let count = match &node.value {
         Value::Int(int) => u64::try_from(*int).ok(),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the part behind the point means nothing here")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the part behind the point means nothing here"
+        )]
         Value::Float(float) if *float >= 0.0 => Some(*float as u64),
         _ => None,
     };

@@ -9,10 +9,14 @@ use super::spec::{self, FLAG, Form, INT, Key, NULL, NUMBER, Others, SECTIONS, Sh
 
 /// As many as people want to read at once.
 const MOST: usize = 30;
+/// As many as are looked for before the first of them are told.
+const ENOUGH: usize = 500;
 
 pub fn check(root: &Node) -> Vec<Fault> {
     let mut found = Found { faults: Vec::new() };
-    let Some(map) = root.as_map() else { return vec![Fault::new(root.place(), "a compose file is a mapping: `services:` and so on")] };
+    let Some(map) = root.as_map() else {
+        return vec![Fault::new(root.place(), "a compose file is a mapping: `services:` and so on")];
+    };
     for (name, node) in map {
         let path = Path::ROOT.below(name);
         match SECTIONS.iter().find(|section| section.name == name) {
@@ -39,16 +43,20 @@ impl Found {
         self.faults.push(Fault::new(at, text));
     }
 
-    fn section(&mut self, section: &spec::Section, node: &Node, path: &Path<'_>) {
+    fn section(&mut self, of: &spec::Section, node: &Node, path: &Path<'_>) {
         let Some(map) = node.as_map() else {
             return self.add(node.place(), format!("{path} must be a mapping, and is {}", node.kind()));
         };
         for (name, node) in map {
+            let section = path;
             let path = path.below(name);
             if is_name(name) {
-                self.form(&section.form, node, &path);
+                self.form(&of.form, node, &path);
             } else {
-                self.add(node.key, format!("`{name}` is no name for {path}: letters, digits, `.`, `_` and `-` are"));
+                self.add(
+                    node.key,
+                    format!("`{}` is no name in {section}: letters, digits, `.`, `_` and `-` make one", brief(name)),
+                );
             }
         }
     }
@@ -58,6 +66,9 @@ impl Found {
     }
 
     fn example(&mut self, form: &Form, node: &Node, path: &Path<'_>, example: &str) {
+        if self.faults.len() > ENOUGH {
+            return;
+        }
         if let Form::Example(form, example) = form {
             return self.example(form, node, path, example);
         }
@@ -125,7 +136,10 @@ impl Found {
                         }
                         Key::Name => {
                             if !is_name(name) {
-                                self.add(node.key, format!("`{name}` is no name: letters, digits, `.`, `_` and `-` are ({path})"));
+                                self.add(
+                                    node.key,
+                                    format!("`{}` is no name: letters, digits, `.`, `_` and `-` make one", brief(name)),
+                                );
                             }
                             is_name(name)
                         }
@@ -162,6 +176,9 @@ impl Found {
     }
 
     fn unknown<'k>(&mut self, name: &str, node: &Node, owner: &str, known: impl Iterator<Item = &'k str>) {
+        if self.faults.len() > ENOUGH {
+            return;
+        }
         let known: Vec<&str> = known.collect();
         let mut text = format!("{owner} has no key `{}`", brief(name));
         let meant = meant(name, known.iter().copied());
@@ -189,7 +206,9 @@ impl Found {
     /// What JSON cannot say.
     fn infinite(&mut self, node: &Node, path: &Path<'_>) {
         match &node.value {
-            Value::Float(float) if !float.is_finite() => self.add(node.place(), format!("{path} must be a number that has an end")),
+            Value::Float(float) if !float.is_finite() => {
+                self.add(node.place(), format!("{path} must be a number that has an end"))
+            }
             Value::List(list) => {
                 for node in list {
                     self.infinite(node, path);
@@ -239,13 +258,7 @@ fn takes(form: &Form, node: &Node) -> bool {
 
 fn wanted(form: &Form) -> String {
     let scalars = |kinds: u8| {
-        let names = [
-            (TEXT, "a text"),
-            (INT, "a whole number"),
-            (NUMBER, "a number"),
-            (FLAG, "true or false"),
-            (NULL, "nothing"),
-        ];
+        let names = [(TEXT, "a text"), (INT, "a whole number"), (NUMBER, "a number"), (FLAG, "true or false"), (NULL, "nothing")];
         let names: Vec<&str> = names.iter().filter(|(kind, _)| kinds & kind != 0).map(|(_, name)| *name).collect();
         names.join(" or ")
     };
@@ -262,7 +275,7 @@ fn wanted(form: &Form) -> String {
     }
 }
 
-fn brief(text: &str) -> String {
+pub fn brief(text: &str) -> String {
     let mut brief: String = text.chars().take(40).collect();
     if brief.len() < text.len() {
         brief.push('…');

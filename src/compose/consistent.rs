@@ -49,18 +49,24 @@ fn text<'a>(json: &'a Json, key: &str) -> &'a str {
 }
 
 pub fn consistent(parts: &mut Parts<'_>) -> Result<()> {
-    let services = parts.json.get("services").and_then(Json::as_object).cloned().unwrap_or_default();
-    let mut scaled = Vec::new();
-    for (name, service) in &services {
-        of_service(parts, &services, name, service)?;
-        if let (Some(scale), Some(_)) = (service.get("scale"), service.get("deploy")) {
-            scaled.push((name, scale.clone()));
-        }
-    }
-    for (name, scale) in scaled {
-        if let Some(deploy) = parts.json.get_mut("services").and_then(|json| json.get_mut(name)?.get_mut("deploy")?.as_object_mut()) {
+    let mut services = match parts.json.remove("services") {
+        Some(Json::Object(services)) => services,
+        _ => Things::new(),
+    };
+    of_all(parts, &services)?;
+    for service in services.values_mut() {
+        let Some(scale) = service.get("scale").cloned() else { continue };
+        if let Some(deploy) = service.get_mut("deploy").and_then(Json::as_object_mut) {
             deploy.insert("replicas".into(), scale);
         }
+    }
+    parts.json.insert("services".into(), Json::Object(services));
+    Ok(())
+}
+
+fn of_all(parts: &Parts<'_>, services: &Things) -> Result<()> {
+    for (name, service) in services {
+        of_service(parts, services, name, service)?;
     }
     let jobs = parts.json.get("jobs").and_then(Json::as_object).cloned().unwrap_or_default();
     for name in jobs.keys().chain(parts.disabled_jobs.keys()) {
@@ -84,7 +90,7 @@ pub fn consistent(parts: &mut Parts<'_>) -> Result<()> {
             return fault(parts.place(&["secrets", name]), format!("secrets.{name} needs `file` or `environment`"));
         }
     }
-    cycles(parts, &services)
+    cycles(parts, services)
 }
 
 fn of_service(parts: &Parts<'_>, services: &Things, name: &str, service: &Json) -> Result<()> {
@@ -134,7 +140,10 @@ fn of_service(parts: &Parts<'_>, services: &Things, name: &str, service: &Json) 
     for volume in list(service, &["volumes"]) {
         let source = text(volume, "source");
         if text(volume, "type") == "volume" && !source.is_empty() && !parts.has("volumes", source) {
-            return wrong(&["volumes"], format!(".volumes: there is no volume `{source}` below `volumes`; a folder begins with `./`"));
+            return wrong(
+                &["volumes"],
+                format!(".volumes: there is no volume `{source}` below `volumes`; a folder begins with `./`"),
+            );
         }
     }
     for (key, section) in [("configs", "configs"), ("secrets", "secrets")] {
@@ -157,7 +166,8 @@ fn of_service(parts: &Parts<'_>, services: &Things, name: &str, service: &Json) 
         }
     }
     let mut mounted: HashMap<&str, ()> = HashMap::new();
-    let tmpfs = list(service, &["tmpfs"]).filter_map(Json::as_str).map(|tmpfs| ("tmpfs", tmpfs.split(':').next().unwrap_or(tmpfs)));
+    let tmpfs =
+        list(service, &["tmpfs"]).filter_map(Json::as_str).map(|tmpfs| ("tmpfs", tmpfs.split(':').next().unwrap_or(tmpfs)));
     let volumes = list(service, &["volumes"]).map(|volume| ("volumes", text(volume, "target")));
     for (key, target) in tmpfs.chain(volumes) {
         if mounted.insert(target, ()).is_some() {
@@ -168,7 +178,8 @@ fn of_service(parts: &Parts<'_>, services: &Things, name: &str, service: &Json) 
 }
 
 fn of_build(parts: &Parts<'_>, services: &Things, name: &str, service: &Json, build: &Json) -> Result<()> {
-    let wrong = |key: &str, what: String| fault(parts.place(&["services", name, "build", key]), format!("services.{name}.build{what}"));
+    let wrong =
+        |key: &str, what: String| fault(parts.place(&["services", name, "build", key]), format!("services.{name}.build{what}"));
     if !text(build, "dockerfile").is_empty() && !text(build, "dockerfile_inline").is_empty() {
         return wrong("dockerfile_inline", " has either `dockerfile` or `dockerfile_inline`".into());
     }
@@ -239,7 +250,12 @@ fn cycles(parts: &Parts<'_>, services: &Things) -> Result<()> {
     }
     let next = |name: &str| -> Vec<&str> {
         let dependencies = services.get(name).and_then(|service| service.get("depends_on")?.as_object());
-        dependencies.into_iter().flat_map(Object::keys).filter(|other| services.contains_key(*other)).map(String::as_str).collect()
+        dependencies
+            .into_iter()
+            .flat_map(Object::keys)
+            .filter(|other| services.contains_key(*other))
+            .map(String::as_str)
+            .collect()
     };
     let mut seen: HashMap<&str, Seen> = HashMap::new();
     for start in services.keys() {

@@ -125,7 +125,9 @@ impl Cursor<'_> {
                 c => {
                     let line = self.rest.split('\n').next().unwrap_or_default();
                     let name = line.split('=').next().unwrap_or_default();
-                    return Err(self.wrong(format!("`{c}` cannot stand in a variable's name (`{}`): write KEY=value", short(name))));
+                    return Err(
+                        self.wrong(format!("`{c}` cannot stand in a variable's name (`{}`): write KEY=value", short(name)))
+                    );
                 }
             }
         }

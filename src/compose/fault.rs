@@ -16,12 +16,6 @@ impl Fault {
     pub fn new(at: Mark, text: impl Into<String>) -> Self {
         Self { at, text: text.into() }
     }
-
-    /// Points there if it points nowhere yet.
-    pub fn or_at(mut self, at: Mark) -> Self {
-        self.at = self.at.or(at);
-        self
-    }
 }
 
 pub fn fault<T>(at: Mark, text: impl Into<String>) -> Result<T> {
@@ -33,7 +27,7 @@ pub fn fault<T>(at: Mark, text: impl Into<String>) -> Result<T> {
 pub struct Place {
     pub file: String,
     pub line: u32,
-    pub column: u16,
+    pub column: u32,
 }
 
 impl std::fmt::Display for Place {

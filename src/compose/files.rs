@@ -21,8 +21,25 @@ pub enum Access {
 
 #[derive(Debug)]
 pub struct Files {
-    access: Access,
+    folder: Option<Folder>,
     read: u64,
+}
+
+#[derive(Debug)]
+struct Folder {
+    /// As it was named.
+    named: PathBuf,
+    /// With its links followed, once, at the beginning.
+    real: PathBuf,
+}
+
+impl Folder {
+    /// Whether a path lies inside by its text alone, before anything is looked at.
+    fn names(&self, path: &str) -> bool {
+        let clean = super::paths::clean(path);
+        let clean = Path::new(&clean);
+        clean.starts_with(&self.named) || clean.starts_with(&self.real)
+    }
 }
 
 /// Why a file was not read. Tells nothing of what lies outside the folder.
@@ -47,21 +64,22 @@ pub enum Unread {
 }
 
 impl Files {
-    /// The folder's own links are followed once, at the beginning.
     pub fn new(access: Access) -> Self {
-        let access = match access {
-            Access::Below(folder) => std::fs::canonicalize(folder).map_or(Access::Nothing, Access::Below),
-            Access::Nothing => Access::Nothing,
+        let folder = match access {
+            Access::Below(named) => std::fs::canonicalize(&named).ok().map(|real| Folder { named, real }),
+            Access::Nothing => None,
         };
-        Self { access, read: 0 }
+        Self { folder, read: 0 }
     }
 
     /// A file that a compose file names.
     pub fn read(&mut self, path: &str) -> Result<Vec<u8>, Unread> {
-        let Access::Below(folder) = &self.access else { return Err(Unread::Remote) };
-        // What is plainly outside is not even looked at.
-        let real = std::fs::canonicalize(path).map_err(|error| self.unread(&error, path))?;
-        if !real.starts_with(folder) {
+        let Some(folder) = &self.folder else { return Err(Unread::Remote) };
+        if !folder.names(path) {
+            return Err(Unread::Outside);
+        }
+        let real = std::fs::canonicalize(path).map_err(|error| unread(&error))?;
+        if !real.starts_with(&folder.real) {
             return Err(Unread::Outside);
         }
         self.take(&real, true)
@@ -72,28 +90,13 @@ impl Files {
         self.take(path, false)
     }
 
-    fn unread(&self, error: &std::io::Error, path: &str) -> Unread {
-        let inside = match &self.access {
-            Access::Nothing => false,
-            Access::Below(folder) => Path::new(&super::paths::clean(path)).starts_with(folder),
-        };
-        match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Unread::Missing,
-            _ if inside => Unread::Other(error.kind().to_string()),
-            _ => Unread::Outside,
-        }
-    }
-
     fn take(&mut self, path: &Path, resolved: bool) -> Result<Vec<u8>, Unread> {
         let mut flags = rustix::fs::OFlags::NONBLOCK;
         if resolved {
             // Its links are followed already: one that appears now is somebody's trick.
             flags |= rustix::fs::OFlags::NOFOLLOW;
         }
-        let told = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => Unread::Missing,
-            kind => Unread::Other(kind.to_string()),
-        };
+        let told = |error: std::io::Error| unread(&error);
         // What is no file is not opened: opening alone does something to some devices.
         let seen = std::fs::metadata(path).map_err(told)?;
         if seen.is_dir() {
@@ -122,28 +125,25 @@ impl Files {
 
     /// Whether there is anything of this name; of what lies outside the folder nothing is told, it counts as being there.
     pub fn exists(&self, path: &str) -> bool {
-        let missing = |error: std::io::Error| self.unread(&error, path) == Unread::Missing;
-        !std::fs::canonicalize(path).is_err_and(missing)
+        let inside = self.folder.as_ref().is_some_and(|folder| folder.names(path));
+        !(inside && std::fs::canonicalize(path).is_err_and(|error| unread(&error) == Unread::Missing))
     }
 
     /// Whether there is something of this name inside the folder, other than a folder.
     pub fn has(&self, path: &str) -> bool {
-        let Access::Below(folder) = &self.access else { return false };
+        let Some(folder) = &self.folder else { return false };
         let real = std::fs::canonicalize(path);
-        real.is_ok_and(|real| real.starts_with(folder) && !real.is_dir())
+        real.is_ok_and(|real| real.starts_with(&folder.real) && !real.is_dir())
     }
 
     /// The path with its links followed, if all of it lies inside.
     pub fn follow(&self, path: &str) -> Option<String> {
-        let Access::Below(folder) = &self.access else { return None };
-        if !Path::new(path).starts_with(folder) {
-            return None;
-        }
+        let folder = self.folder.as_ref().filter(|folder| folder.names(path))?;
         let mut known = PathBuf::from(path);
         let mut rest: Vec<std::ffi::OsString> = Vec::new();
         loop {
             match std::fs::canonicalize(&known) {
-                Ok(real) if real.starts_with(folder) => {
+                Ok(real) if real.starts_with(&folder.real) => {
                     let whole = rest.iter().rev().fold(real, |path, part| path.join(part));
                     return whole.to_str().map(str::to_owned);
                 }
@@ -154,6 +154,13 @@ impl Files {
                 }
             }
         }
+    }
+}
+
+fn unread(error: &std::io::Error) -> Unread {
+    match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Unread::Missing,
+        kind => Unread::Other(kind.to_string()),
     }
 }
 

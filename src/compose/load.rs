@@ -18,6 +18,9 @@ use super::{check, merge, short, unique, validate};
 
 pub type Environment = BTreeMap<String, String>;
 
+/// Compose files of a reading, each as often as it is read.
+const FILES: u16 = 500;
+
 /// What is shared by all files of a reading.
 pub struct Loader {
     pub files: Files,
@@ -81,8 +84,9 @@ impl Loader {
     }
 
     pub fn parse(&mut self, shown: String, bytes: &[u8]) -> Result<Vec<Document>> {
-        let Ok(number) = u16::try_from(self.names.len()) else {
-            return fault(Mark::default(), "the project has too many files");
+        let number = match u16::try_from(self.names.len()) {
+            Ok(number) if number < FILES => number,
+            _ => return fault(Mark::default(), format!("the project has more than {FILES} files")),
         };
         self.names.push(shown);
         yaml::documents(bytes, number, &mut self.budget)
@@ -132,7 +136,10 @@ impl Loader {
     ) -> Result<Node> {
         let Document { mut root, mut resets, .. } = document;
         if root.as_map().is_none() {
-            return fault(root.place(), format!("a compose file is a mapping: `services:` and so on, and this is {}", root.kind()));
+            return fault(
+                root.place(),
+                format!("a compose file is a mapping: `services:` and so on, and this is {}", root.kind()),
+            );
         }
         let mut heard = Heard::default();
         interpolate(&mut root, &|name| context.environment.get(name).cloned(), &mut self.budget, &mut heard);

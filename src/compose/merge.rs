@@ -26,7 +26,9 @@ fn rule(path: &[&str]) -> Option<Rule> {
         ["networks", _, "ipam", "config"] => Some(Rule::Pools),
         ["networks" | "volumes", _, "labels"] | ["services", _, "deploy", "labels"] => Some(Rule::Sequence),
         ["services" | "jobs", _, rest @ ..] => match rest {
-            ["annotations" | "dns" | "dns_opt" | "dns_search" | "env_file" | "label_file" | "environment"] => Some(Rule::Sequence),
+            ["annotations" | "dns" | "dns_opt" | "dns_search" | "env_file" | "label_file" | "environment"] => {
+                Some(Rule::Sequence)
+            }
             ["extra_hosts" | "labels" | "sysctls" | "tmpfs"] => Some(Rule::Sequence),
             ["build", "args" | "additional_contexts" | "extra_hosts" | "labels"] => Some(Rule::Sequence),
             ["build"] => Some(Rule::Build),
@@ -106,27 +108,33 @@ pub fn maps(mut base: Map, over: Map, path: &Path<'_>) -> Result<Map> {
     Ok(base)
 }
 
+/// The same for equal nodes, in whatever order their mappings are.
 fn hash(node: &Node) -> u64 {
-    fn feed(node: &Node, state: &mut DefaultHasher) {
-        match &node.value {
-            Value::Null => 0u8.hash(state),
-            Value::Bool(flag) => flag.hash(state),
-            Value::Int(int) => int.hash(state),
-            Value::Big(int) => int.hash(state),
-            Value::Float(float) => float.to_bits().hash(state),
-            Value::Time(time) => time.hash(state),
-            Value::Text(text) => text.hash(state),
-            Value::List(list) => {
-                for node in list {
-                    feed(node, state);
-                }
+    let mut state = DefaultHasher::new();
+    match &node.value {
+        Value::Null => 0u8.hash(&mut state),
+        Value::Bool(flag) => flag.hash(&mut state),
+        Value::Int(int) => int.hash(&mut state),
+        Value::Big(int) => int.hash(&mut state),
+        // Two zeros are equal.
+        Value::Float(float) => (float + 0.0).to_bits().hash(&mut state),
+        Value::Time(time) => time.hash(&mut state),
+        Value::Text(text) => text.hash(&mut state),
+        Value::List(list) => {
+            for node in list {
+                hash(node).hash(&mut state);
             }
-            // Equal mappings may differ in their order.
-            Value::Map(map) => map.len().hash(state),
+        }
+        Value::Map(map) => {
+            let entry = |(key, node): (&String, &Node)| {
+                let mut state = DefaultHasher::new();
+                key.hash(&mut state);
+                hash(node).hash(&mut state);
+                state.finish()
+            };
+            map.iter().map(entry).fold(0u64, u64::wrapping_add).hash(&mut state);
         }
     }
-    let mut state = DefaultHasher::new();
-    feed(node, &mut state);
     state.finish()
 }
 
@@ -221,11 +229,17 @@ fn logging(base: Node, over: Node, path: &Path<'_>) -> Result<Node> {
     }
 }
 
+/// Pairs of address pools that are compared.
+const POOLS: usize = 10_000;
+
 /// Address pools are told apart by their subnet.
 fn pools(base: Node, over: Node, path: &Path<'_>) -> Result<Node> {
     let at = base.at;
     let place = over.place();
     let (Value::List(bases), Value::List(overs)) = (base.value, over.value) else { return cannot(path, place) };
+    if bases.len().saturating_mul(overs.len()) > POOLS {
+        return fault(place, format!("{path}: these are too many address pools to be joined"));
+    }
     let mut pools: Vec<Map> = Vec::with_capacity(bases.len() + overs.len());
     for over in overs {
         pools.push(named(over, path, false)?);

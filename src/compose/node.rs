@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 pub struct Mark {
     pub file: u16,
     pub line: u32,
-    pub column: u16,
+    pub column: u32,
 }
 
 impl Mark {
@@ -168,6 +168,7 @@ impl Node {
         match self.value {
             Value::Null => "nothing",
             Value::Bool(_) => "true or false",
+            Value::Float(float) if float.fract() != 0.0 => "a number with a fraction",
             Value::Int(_) | Value::Big(_) | Value::Float(_) => "a number",
             Value::Time(_) => "a date",
             Value::Text(_) => "a text",

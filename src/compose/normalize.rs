@@ -148,7 +148,9 @@ fn depends_on(container: &mut Map, at: Mark, name: &str) -> Result<()> {
     }
     let dependencies = container.entry("depends_on".into()).or_insert_with(|| Node::map(Map::new(), at));
     let place = dependencies.place();
-    let Some(dependencies) = dependencies.as_map_mut() else { return fault(place, format!("{name}.depends_on must be a mapping")) };
+    let Some(dependencies) = dependencies.as_map_mut() else {
+        return fault(place, format!("{name}.depends_on must be a mapping"));
+    };
     for (service, restart, at) in wanted {
         dependencies.entry(service).or_insert_with(|| {
             let condition = Node::text("service_started", at);
@@ -194,7 +196,8 @@ fn names(model: &mut Map, project: &str) {
             if resource.get("name").is_some_and(|name| !name.is_null()) {
                 continue;
             }
-            let external = resource.get("external").is_some_and(|node| matches!(node.shown().as_str(), "true" | "1" | "t" | "T" | "TRUE"));
+            let external =
+                resource.get("external").is_some_and(|node| matches!(node.shown().as_str(), "true" | "1" | "t" | "T" | "TRUE"));
             let name = if external { key.clone() } else { format!("{project}_{key}") };
             resource.insert("name".into(), Node::text(name, at));
         }

@@ -84,7 +84,9 @@ fn inline(value: &Json, out: &mut String) {
 
 /// Whether a text can stand as it is, line by line.
 fn is_block(text: &str) -> bool {
-    !text.starts_with([' ', '\n', '\t']) && text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()) && !text.contains('\u{feff}')
+    !text.starts_with([' ', '\n', '\t'])
+        && text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control())
+        && !text.contains('\u{feff}')
 }
 
 fn literal(text: &str, depth: usize, out: &mut String) {

@@ -19,7 +19,10 @@ use super::{canonical, normalize, paths};
 pub enum Input {
     File(PathBuf),
     /// Its content, and what it is called.
-    Text { name: String, text: String },
+    Text {
+        name: String,
+        text: String,
+    },
 }
 
 /// What is asked for.
@@ -119,14 +122,19 @@ fn project(reading: Reading, folder: &str, loader: &mut Loader) -> Result<Projec
     let name = project_name(name, &sources, folder, &environment)?;
     environment.insert("COMPOSE_PROJECT_NAME".into(), name.clone());
     let environment = Rc::new(environment);
-    let context =
-        Context { working: folder.to_owned(), folder: folder.to_owned(), environment: Rc::clone(&environment), above: Vec::new() };
+    let context = Context {
+        working: folder.to_owned(),
+        folder: folder.to_owned(),
+        environment: Rc::clone(&environment),
+        above: Vec::new(),
+    };
     let mut model = loader.model(sources, &context)?;
     if model.as_map().is_none_or(|map| map.is_empty()) {
         return fault(Mark { file: 0, line: 1, column: 1 }, "the compose file is empty");
     }
     if name.is_empty() {
-        return fault(Mark::default(), "the project has no name: write `name:` at the top of the file, or give one");
+        let at = model.get("name").map(Node::place).unwrap_or_default();
+        return fault(at, "the project has no name: write `name:` at the top of the file, in letters and digits, or give one");
     }
     normalize::normalize(&mut model, &name, &environment, &mut loader.budget)?;
     let mut json = canonical::canonical(&model)?;
@@ -134,11 +142,12 @@ fn project(reading: Reading, folder: &str, loader: &mut Loader) -> Result<Projec
     let disabled_jobs = take_disabled(&mut json, "jobs", &profiles);
     json.entry("services").or_insert_with(|| Json::Object(Object::new()));
     consistent::consistent(&mut Parts { json: &mut json, disabled: &disabled, disabled_jobs: &disabled_jobs, model: &model })?;
+    let nothing = Node::default();
     for (service, node) in json.get_mut("services").and_then(Json::as_object_mut).into_iter().flatten() {
-        let written = model.find(&["services", service]).cloned().unwrap_or_default();
+        let written = model.find(&["services", service]).unwrap_or(&nothing);
         if let Some(node) = node.as_object_mut() {
-            with_env_files(loader, service, node, &written, &environment)?;
-            with_label_files(loader, service, node, &written)?;
+            with_env_files(loader, service, node, written, &environment)?;
+            with_label_files(loader, service, node, written)?;
         }
     }
     let models = match json.remove("models") {
@@ -155,19 +164,12 @@ fn project(reading: Reading, folder: &str, loader: &mut Loader) -> Result<Projec
             }
         }
     }
-    json.retain(|name, value| name == "services" || name.starts_with("x-") || value.as_object().is_none_or(|map| !map.is_empty()));
+    json.retain(|name, value| {
+        name == "services" || name.starts_with("x-") || value.as_object().is_none_or(|map| !map.is_empty())
+    });
     json.insert("name".into(), Json::from(name.as_str()));
     let environment = Rc::unwrap_or_clone(environment);
-    Ok(Project {
-        name,
-        tree: Json::Object(json),
-        warnings: Vec::new(),
-        environment,
-        disabled,
-        models,
-        model,
-        names: Vec::new(),
-    })
+    Ok(Project { name, tree: Json::Object(json), warnings: Vec::new(), environment, disabled, models, model, names: Vec::new() })
 }
 
 /// Adds what a folder's `.env` holds, for whoever needs it before there is a reading.
@@ -236,7 +238,9 @@ fn project_name(asked: Option<String>, sources: &[Source], folder: &str, environ
         if normal(&name) != name {
             return fault(
                 Mark::default(),
-                format!("`{name}` is no name for a project: small letters, digits, `-` and `_` are, with a letter or digit first"),
+                format!(
+                    "`{name}` is no name for a project: small letters, digits, `-` and `_` are, with a letter or digit first"
+                ),
             );
         }
         return Ok(name);
@@ -261,7 +265,11 @@ fn take_disabled(json: &mut Object<String, Json>, section: &str, profiles: &[Str
     };
     let mut disabled = Object::new();
     for (name, thing) in std::mem::take(things) {
-        if enabled(&thing) { things.insert(name, thing) } else { disabled.insert(name, thing) };
+        if enabled(&thing) {
+            things.insert(name, thing)
+        } else {
+            disabled.insert(name, thing)
+        };
     }
     disabled
 }
@@ -343,3 +351,6 @@ fn with_label_files(loader: &mut Loader, service: &str, json: &mut Object<String
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -244,7 +244,10 @@ fn external(mut resource: Node, path: &Path<'_>) -> Result<Node> {
         external.value = Value::Bool(true);
         match (name, old_name) {
             (Some(name), Some(old)) if name != old => {
-                return fault(at, format!("{path}: `name` and `external.name` differ; write `name` alone, with `external: true`"));
+                return fault(
+                    at,
+                    format!("{path}: `name` and `external.name` differ; write `name` alone, with `external: true`"),
+                );
             }
             (None, Some(old)) => drop(map.insert("name".into(), old)),
             _ => {}

@@ -5,8 +5,8 @@ mod container;
 mod top;
 mod workload;
 
-pub use top::{SECTIONS, Section};
 pub use container::CONTAINER;
+pub use top::{SECTIONS, Section};
 
 /// The kinds of scalars that a form takes.
 pub const TEXT: u8 = 1;
@@ -32,7 +32,10 @@ pub enum Form {
     Set(&'static Form),
     Table(&'static Shape),
     /// A mapping with keys of people's own.
-    Keyed { key: Key, value: &'static Form },
+    Keyed {
+        key: Key,
+        value: &'static Form,
+    },
     /// The first that takes this kind of value.
     Either(&'static [Form]),
     /// The same, with an example for whoever wrote something else.
@@ -159,8 +162,7 @@ const SIZE: Form = Form::Example(&NUMBER_OR_TEXT, "a size such as `512m`");
 const SIZE_INT: Form = Form::Example(&INT_OR_TEXT, "a size such as `512m`");
 const SIZE_TEXT: Form = Form::Example(&T, "a size in quotes or with a unit, such as `512m`");
 const SPAN: Form = Form::Example(&T, "a duration with its unit, such as `30s` or `1m30s`");
-const NAMED_SCALARS: Form =
-    Form::Keyed { key: Key::NotEmpty, value: &Form::Of(TEXT | NUMBER | FLAG | NULL) };
+const NAMED_SCALARS: Form = Form::Keyed { key: Key::NotEmpty, value: &Form::Of(TEXT | NUMBER | FLAG | NULL) };
 const LIST_OR_MAP: Form = Form::Example(&Form::Either(&[NAMED_SCALARS, TEXT_SET]), "`KEY: value` or `- KEY=value`");
 const DRIVER_OPTIONS: Form = Form::Keyed { key: Key::Any, value: &NUMBER_OR_TEXT };
 const COMMAND: Form =

@@ -23,7 +23,9 @@ fn by(path: &[&str]) -> Option<By> {
     match path {
         ["networks", _, "labels"] | ["networks", _, "ipam", "options"] => Some(By::Key),
         ["services", _, rest @ ..] => match rest {
-            ["annotations" | "cap_add" | "cap_drop" | "dns" | "dns_opt" | "dns_search" | "environment" | "labels"] => Some(By::Key),
+            ["annotations" | "cap_add" | "cap_drop" | "dns" | "dns_opt" | "dns_search" | "environment" | "labels"] => {
+                Some(By::Key)
+            }
             ["links" | "profiles" | "sysctls" | "tmpfs"] | ["deploy", "labels"] => Some(By::Key),
             ["build", "args" | "additional_contexts" | "platform" | "tags" | "labels"] => Some(By::Key),
             ["networks", _, "aliases" | "link_local_ips"] => Some(By::Key),

@@ -8,7 +8,9 @@ pub fn validate(model: &Node) -> Result<()> {
     for (name, volume) in section("volumes") {
         let Some(map) = volume.as_map() else { continue };
         let external = map.get("external").is_some_and(|node| node.shown() == "true");
-        let Some((key, node)) = map.iter().find(|(key, _)| !matches!(key.as_str(), "name" | "external") && !key.starts_with("x-")) else {
+        let Some((key, node)) =
+            map.iter().find(|(key, _)| !matches!(key.as_str(), "name" | "external") && !key.starts_with("x-"))
+        else {
             continue;
         };
         if external {

@@ -48,6 +48,19 @@ struct Item {
 
 /// All documents of a text.
 pub fn documents(bytes: &[u8], file: u16, budget: &mut Budget) -> Result<Vec<Document>> {
+    let mut whole = utf16(bytes).unwrap_or_else(|| bytes.to_vec());
+    // The parser wants every line to end, the last one too.
+    if whole.last().is_some_and(|last| *last != b'\n') {
+        whole.push(b'\n');
+    }
+    // It has one place left that is known to panic: a tag right before a comma, `[!a, b]`.
+    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parse(&whole, file, budget)));
+    read.unwrap_or_else(|_| {
+        fault(Mark { file, line: 1, column: 1 }, "not YAML that can be read here: is a tag followed by a comma?")
+    })
+}
+
+fn parse(bytes: &[u8], file: u16, budget: &mut Budget) -> Result<Vec<Document>> {
     let mut input = bytes;
     let mut parser = Parser::new();
     parser.set_input_string(&mut input);
@@ -63,7 +76,13 @@ pub fn documents(bytes: &[u8], file: u16, budget: &mut Budget) -> Result<Vec<Doc
                 written.items.clear();
                 written.anchors.clear();
                 let root = written.document(&mut parser, bytes)?;
-                let mut builder = Builder { items: &written.items, made: Made::default(), open: vec![false; written.items.len()], resets: Vec::new(), budget };
+                let mut builder = Builder {
+                    items: &written.items,
+                    made: Made::default(),
+                    open: vec![false; written.items.len()],
+                    resets: Vec::new(),
+                    budget,
+                };
                 let built = builder.build(root, &Path::ROOT, Way::Plain)?;
                 let resets = builder.resets;
                 found.push(Document { root: built.unwrap_or_default(), resets, name: written.name(root) });
@@ -71,6 +90,17 @@ pub fn documents(bytes: &[u8], file: u16, budget: &mut Budget) -> Result<Vec<Doc
             _ => return fault(at, "not a YAML document"),
         }
     }
+}
+
+/// What some editors of Windows write.
+fn utf16(bytes: &[u8]) -> Option<Vec<u8>> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    Some(String::from_utf16_lossy(&units).into_bytes())
 }
 
 fn unreadable(error: &libyaml_safer::Error, bytes: &[u8], file: u16) -> Fault {
@@ -96,12 +126,12 @@ fn unreadable_byte(bytes: &[u8], file: u16) -> Mark {
     let before = &valid[..end];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-    Mark { file, line: u32::try_from(line).unwrap_or(u32::MAX), column: u16::try_from(column).unwrap_or(u16::MAX) }
+    Mark { file, line: u32::try_from(line).unwrap_or(u32::MAX), column: u32::try_from(column).unwrap_or(u32::MAX) }
 }
 
 fn place(mark: libyaml_safer::Mark, file: u16) -> Mark {
     let line = u32::try_from(mark.line + 1).unwrap_or(u32::MAX);
-    let column = u16::try_from(mark.column + 1).unwrap_or(u16::MAX);
+    let column = u32::try_from(mark.column + 1).unwrap_or(u32::MAX);
     Mark { file, line, column }
 }
 
@@ -124,7 +154,9 @@ impl Written {
         let (_, value) = pairs.iter().find(|(key, _)| is_name(*key))?;
         let item = &self.items[*value];
         match &item.shape {
-            Shape::Scalar { text, quoted } if !matches!(scalar_value(item, text, *quoted), Ok(Value::Null)) => Some((text.clone(), item.at)),
+            Shape::Scalar { text, quoted } if !matches!(scalar_value(item, text, *quoted), Ok(Value::Null)) => {
+                Some((text.clone(), item.at))
+            }
             _ => None,
         }
     }
@@ -271,6 +303,9 @@ impl Builder<'_> {
         }
         self.made.one(item.at)?;
         if let Shape::Alias(target) = item.shape {
+            if self.open[target] {
+                return fault(item.at, "an anchor's value contains itself");
+            }
             // What a merge key names is taken as if it stood there.
             let counted = usize::from(way != Way::Merged);
             self.made.depth += counted;

@@ -6,9 +6,16 @@ use super::super::fault::Fault;
 use super::super::node::{ITEM, Map, Mark, Node, Path, Value};
 use super::{Lookup, substitute};
 
+/// As many faults as people want to read at once.
+const MOST: usize = 30;
+/// And remarks.
+const REMARKS: usize = 1000;
+
 /// What is said and what is wrong on the way.
 #[derive(Debug, Default)]
 pub struct Heard {
+    /// There is nothing left to spend: to go on would only cost more.
+    spent: bool,
     pub faults: Vec<Fault>,
     pub remarks: Vec<(Mark, String)>,
 }
@@ -24,6 +31,9 @@ struct Walk<'a> {
 }
 
 fn walk(node: &mut Node, path: &Path<'_>, state: &mut Walk<'_>) {
+    if state.heard.spent || state.heard.faults.len() > MOST {
+        return;
+    }
     match &mut node.value {
         Value::Map(map) => walk_map(map, path, state),
         Value::List(list) => {
@@ -38,6 +48,7 @@ fn walk(node: &mut Node, path: &Path<'_>, state: &mut Walk<'_>) {
                     Ok(new) => {
                         if let Err(fault) = state.budget.bytes(new.len(), node.at) {
                             state.heard.faults.push(fault);
+                            state.heard.spent = true;
                             return;
                         }
                         *text = new;
@@ -47,7 +58,7 @@ fn walk(node: &mut Node, path: &Path<'_>, state: &mut Walk<'_>) {
                         return;
                     }
                 }
-                for name in unset {
+                for name in unset.into_iter().take(REMARKS.saturating_sub(state.heard.remarks.len())) {
                     let remark = format!("{path}: the variable {name} is not set, an empty text stands for it");
                     state.heard.remarks.push((node.at, remark));
                 }
@@ -56,7 +67,8 @@ fn walk(node: &mut Node, path: &Path<'_>, state: &mut Walk<'_>) {
             match cast.of(text) {
                 Ok(value) => {
                     if cast == Cast::Bool && !matches!(text.to_ascii_lowercase().as_str(), "true" | "false") {
-                        let remark = format!("{path}: `{text}` is taken as {}; write `{0}`", Node::new(value.clone(), node.at).shown());
+                        let remark =
+                            format!("{path}: `{text}` is taken as {}; write `{0}`", Node::new(value.clone(), node.at).shown());
                         state.heard.remarks.push((node.at, remark));
                     }
                     node.value = value;

@@ -24,7 +24,8 @@ pub fn parse(text: &str) -> Result<Volume, String> {
         _ => {}
     }
     let shown: String = text.chars().take(80).collect();
-    let wrong = |what: &str| format!("`{shown}`: {what}; a mount is written [SOURCE:]TARGET[:OPTIONS], such as `./data:/data:ro`");
+    let wrong =
+        |what: &str| format!("`{shown}`: {what}; a mount is written [SOURCE:]TARGET[:OPTIONS], such as `./data:/data:ro`");
     let mut section = String::new();
     let mut depth = 0usize;
     let mut chars = text.chars().peekable();
@@ -155,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_no_mount() {
-        for text in ["", "::", "a::b", "/a:/b:ro:x", ":/ab"] {
+        for text in ["", ":::", "aa::b", "/a:/b:ro:x", ":/ab"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -1,8 +1,9 @@
 //! The keys of everything that runs a container: services, jobs, and what runs before a service. Not those that only services have.
 
 use super::{
-    COMMAND, DRIVER_OPTIONS, FILE, FILES, FLAG, FLAG_OR_TEXT, Field, Form, GPUS, HOSTS, INT, INT_OR_TEXT, Key, LIMITS, LIST_OR_MAP,
-    NULL, NUMBER, NUMBER_OR_TEXT, SIZE, SIZE_INT, SPAN, Shape, Shown, T, TEXT, TEXT_OR_TEXTS, TEXT_SET, TEXTS, closed, field, shape,
+    COMMAND, DRIVER_OPTIONS, FILE, FILES, FLAG, FLAG_OR_TEXT, Field, Form, GPUS, HOSTS, INT, INT_OR_TEXT, Key, LIMITS,
+    LIST_OR_MAP, NULL, NUMBER, NUMBER_OR_TEXT, SIZE, SIZE_INT, SPAN, Shape, Shown, T, TEXT, TEXT_OR_TEXTS, TEXT_SET, TEXTS,
+    closed, field, shape,
 };
 
 pub static CONTAINER: &[Field] = &[
@@ -111,7 +112,8 @@ static BLKIO: Shape = closed(
     ]],
     &[],
 );
-static RATE: Shape = closed(&[&[renamed("path", T, Shown::Text, "Path"), renamed("rate", INT_OR_TEXT, Shown::Bytes, "Rate")]], &[]);
+static RATE: Shape =
+    closed(&[&[renamed("path", T, Shown::Text, "Path"), renamed("rate", INT_OR_TEXT, Shown::Bytes, "Rate")]], &[]);
 static WEIGHT: Shape =
     closed(&[&[renamed("path", T, Shown::Text, "Path"), renamed("weight", INT_OR_TEXT, Shown::Count, "Weight")]], &[]);
 
@@ -208,11 +210,7 @@ static NAMED: Shape = shape(
     &[],
 );
 static TMPFS: Shape = shape(
-    &[&[
-        field("size", Form::TextOrInt(0, i64::MAX), Shown::Bytes),
-        field("mode", Form::Of(INT | NUMBER | TEXT), Shown::Count),
-    ]],
+    &[&[field("size", Form::TextOrInt(0, i64::MAX), Shown::Bytes), field("mode", Form::Of(INT | NUMBER | TEXT), Shown::Count)]],
     &[],
 );
 static IMAGE: Shape = shape(&[&[field("subpath", T, Shown::Text)]], &[]);
-

@@ -3,8 +3,8 @@
 use super::container::CONTAINER;
 use super::workload::{SERVICE, WORKLOAD};
 use super::{
-    DRIVER_OPTIONS, FLAG, FLAG_OR_TEXT, Field, Form, INT, Key, LIST_OR_MAP, NULL, Others, Shape, Shown, T, TEXT, TEXT_SET, TEXTS, field,
-    shape,
+    DRIVER_OPTIONS, FLAG, FLAG_OR_TEXT, Field, Form, INT, Key, LIST_OR_MAP, NULL, Others, Shape, Shown, T, TEXT, TEXT_SET, TEXTS,
+    field, shape,
 };
 
 /// A part of the file that holds things by name.
@@ -13,26 +13,22 @@ pub struct Section {
     pub name: &'static str,
     pub form: Form,
     pub shape: &'static Shape,
-    /// Whether it is part of the canonical form.
-    pub shown: bool,
 }
 
 pub static SECTIONS: &[Section] = &[
-    Section { name: "services", form: Form::Table(&SERVICE), shape: &SERVICE, shown: true },
-    Section { name: "jobs", form: Form::Table(&JOB), shape: &JOB, shown: true },
-    Section { name: "networks", form: Form::Either(&[Form::Table(&NETWORK), Form::Of(NULL)]), shape: &NETWORK, shown: true },
-    Section { name: "volumes", form: Form::Either(&[Form::Table(&VOLUME), Form::Of(NULL)]), shape: &VOLUME, shown: true },
-    Section { name: "secrets", form: Form::Table(&SECRET), shape: &SECRET, shown: true },
-    Section { name: "configs", form: Form::Table(&CONFIG), shape: &CONFIG, shown: true },
-    Section { name: "models", form: Form::Table(&MODEL), shape: &MODEL, shown: false },
+    Section { name: "services", form: Form::Table(&SERVICE), shape: &SERVICE },
+    Section { name: "jobs", form: Form::Table(&JOB), shape: &JOB },
+    Section { name: "networks", form: Form::Either(&[Form::Table(&NETWORK), Form::Of(NULL)]), shape: &NETWORK },
+    Section { name: "volumes", form: Form::Either(&[Form::Table(&VOLUME), Form::Of(NULL)]), shape: &VOLUME },
+    Section { name: "secrets", form: Form::Table(&SECRET), shape: &SECRET },
+    Section { name: "configs", form: Form::Table(&CONFIG), shape: &CONFIG },
+    Section { name: "models", form: Form::Table(&MODEL), shape: &MODEL },
 ];
 
 static JOB: Shape = shape(&[CONTAINER, WORKLOAD, JOB_OWN], &["triggers"]);
 
-pub static JOB_OWN: &[Field] = &[
-    field("profiles", TEXT_SET, Shown::Texts),
-    field("triggers", Form::Table(&TRIGGERS), Shown::Table(&TRIGGERS)),
-];
+pub static JOB_OWN: &[Field] =
+    &[field("profiles", TEXT_SET, Shown::Texts), field("triggers", Form::Table(&TRIGGERS), Shown::Table(&TRIGGERS))];
 static TRIGGERS: Shape = Shape {
     parts: &[&[
         field("manual", FLAG_OR_TEXT, Shown::MaybeFlag),
@@ -55,7 +51,8 @@ static SCHEDULE: Shape = shape(
 const EXTERNAL: Form = Form::Either(&[Form::Of(FLAG | TEXT), Form::Table(&EXTERNAL_NAME)]);
 static EXTERNAL_NAME: Shape = shape(&[&[field("name", T, Shown::No)]], &[]);
 const OPEN_EXTERNAL: Form = Form::Either(&[Form::Of(FLAG | TEXT), Form::Table(&OPEN_EXTERNAL_NAME)]);
-static OPEN_EXTERNAL_NAME: Shape = Shape { parts: &[&[field("name", T, Shown::No)]], required: &[], any_of: &[], others: Others::Anything };
+static OPEN_EXTERNAL_NAME: Shape =
+    Shape { parts: &[&[field("name", T, Shown::No)]], required: &[], any_of: &[], others: Others::Anything };
 const NAMED_TEXTS: Form = Form::Keyed { key: Key::NotEmpty, value: &Form::Of(TEXT) };
 
 static NETWORK: Shape = shape(

@@ -2,8 +2,9 @@
 
 use super::container::CONTAINER;
 use super::{
-    COMMAND, DEVICES, FILE, FILES, FLAG, FLAG_OR_TEXT, Field, Form, HOSTS, INT, INT_OR_TEXT, Key, LIMITS, LIST_OR_MAP, NULL, NUMBER,
-    NUMBER_OR_TEXT, SIZE_INT, SIZE_TEXT, SPAN, Shape, Shown, T, TEXT, TEXT_OR_TEXTS, TEXT_SET, TEXTS, closed, field, shape,
+    COMMAND, DEVICES, FILE, FILES, FLAG, FLAG_OR_TEXT, Field, Form, HOSTS, INT, INT_OR_TEXT, Key, LIMITS, LIST_OR_MAP, NULL,
+    NUMBER, NUMBER_OR_TEXT, SIZE_INT, SIZE_TEXT, SPAN, Shape, Shown, T, TEXT, TEXT_OR_TEXTS, TEXT_SET, TEXTS, closed, field,
+    shape,
 };
 
 pub static SERVICE: Shape = shape(&[CONTAINER, WORKLOAD, SERVICE_OWN], &[]);
@@ -25,7 +26,11 @@ pub static WORKLOAD: &[Field] = &[
 
 static SERVICE_OWN: &[Field] = &[
     field("attach", FLAG_OR_TEXT, Shown::MaybeFlag),
-    field("container_name", Form::Like(is_container_name, "letters, digits, `_`, `.` and `-`, two of them at least"), Shown::Text),
+    field(
+        "container_name",
+        Form::Like(is_container_name, "letters, digits, `_`, `.` and `-`, two of them at least"),
+        Shown::Text,
+    ),
     field("deploy", Form::Either(&[Form::Table(&DEPLOY), Form::Of(NULL)]), Shown::Table(&DEPLOY)),
     field("develop", Form::Either(&[Form::Table(&DEVELOP), Form::Of(NULL)]), Shown::Table(&DEVELOP)),
     field("extends", Form::Either(&[T, Form::Table(&EXTENDS)]), Shown::Table(&EXTENDS)),
@@ -222,8 +227,7 @@ static LEAST: Shape = shape(
     ]],
     &[],
 );
-static GENERIC: Shape =
-    shape(&[&[field("discrete_resource_spec", Form::Table(&DISCRETE), Shown::Table(&DISCRETE))]], &[]);
+static GENERIC: Shape = shape(&[&[field("discrete_resource_spec", Form::Table(&DISCRETE), Shown::Table(&DISCRETE))]], &[]);
 static DISCRETE: Shape = shape(
     &[&[
         Field { name: "kind", form: T, shown: Shown::Text, renamed: Some("kind") },
