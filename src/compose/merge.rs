@@ -56,6 +56,7 @@ pub fn merge(base: Node, over: Node, path: &Path<'_>) -> Result<Node> {
         }
         Some(Rule::Build) => match (as_build(base), as_build(over)) {
             (Some(base), Some(over)) => Node::map(maps(base, over, path)?, at),
+            (Some(base), None) => Node::map(base, at),
             _ => return cannot(path, at),
         },
         Some(Rule::Dependencies) => {

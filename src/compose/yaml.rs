@@ -50,21 +50,23 @@ struct Item {
 pub fn documents(bytes: &[u8], file: u16, budget: &mut Budget) -> Result<Vec<Document>> {
     let mut whole = utf16(bytes).unwrap_or_else(|| bytes.to_vec());
     // The parser wants every line to end, the last one too.
-    if whole.last().is_some_and(|last| *last != b'\n') {
+    let ended = whole.last().is_none_or(|last| *last == b'\n');
+    if !ended {
         whole.push(b'\n');
     }
     // It has one place left that is known to panic: a tag right before a comma, `[!a, b]`.
-    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parse(&whole, file, budget)));
+    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parse(&whole, ended, file, budget)));
     read.unwrap_or_else(|_| {
         fault(Mark { file, line: 1, column: 1 }, "not YAML that can be read here: is a tag followed by a comma?")
     })
 }
 
-fn parse(bytes: &[u8], file: u16, budget: &mut Budget) -> Result<Vec<Document>> {
+fn parse(bytes: &[u8], ended: bool, file: u16, budget: &mut Budget) -> Result<Vec<Document>> {
     let mut input = bytes;
     let mut parser = Parser::new();
     parser.set_input_string(&mut input);
-    let mut written = Written { file, items: Vec::new(), anchors: HashMap::new() };
+    let unended = if ended { u64::MAX } else { bytes.len() as u64 };
+    let mut written = Written { file, unended, items: Vec::new(), anchors: HashMap::new() };
     let mut found = Vec::new();
     loop {
         let event = parser.parse().map_err(|error| unreadable(&error, bytes, file))?;
@@ -138,6 +140,8 @@ fn place(mark: libyaml_safer::Mark, file: u16) -> Mark {
 /// A document as it is written, before aliases are followed.
 struct Written {
     file: u16,
+    /// Where the text ends with a line break that was not written.
+    unended: u64,
     items: Vec<Item>,
     anchors: HashMap<String, usize>,
 }
@@ -189,7 +193,11 @@ impl Written {
             let event = parser.parse().map_err(|error| unreadable(&error, bytes, self.file))?;
             let at = self.mark(event.start_mark);
             let done = match event.data {
-                EventData::Scalar { anchor, tag, value, style, .. } => {
+                EventData::Scalar { anchor, tag, mut value, style, .. } => {
+                    let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                    if block && event.end_mark.index >= self.unended && value.ends_with('\n') {
+                        value.pop();
+                    }
                     let quoted = !matches!(style, ScalarStyle::Plain | ScalarStyle::Any);
                     self.add(Shape::Scalar { text: value, quoted }, tag, anchor, at)?
                 }

@@ -52,6 +52,19 @@ fn what_is_wrong_has_its_place() {
 }
 
 #[test]
+fn the_last_line_may_have_no_end() {
+    assert_eq!(json("a: |\n  b"), r#"{"a":"b"}"#);
+    assert_eq!(json("a: |\n  b\n"), r#"{"a":"b\n"}"#);
+    assert_eq!(json("a: |+\n  b\n\n  é"), r#"{"a":"b\n\né"}"#);
+    assert_eq!(json("a: >\n  b\n  c"), r#"{"a":"b c"}"#);
+    assert_eq!(json("a: |\n  b\n# c"), r#"{"a":"b\n"}"#);
+    assert_eq!(json("a: |2"), r#"{"a":""}"#);
+    assert_eq!(json("a: |-"), r#"{"a":""}"#);
+    assert_eq!(json("a: b"), r#"{"a":"b"}"#);
+    assert!(wrong("a: [!b, c]").starts_with("1:1 not YAML that can be read here"));
+}
+
+#[test]
 fn documents_encodings_and_names() {
     let all = documents(b"name: a\n---\nname: 5\n", 0, &mut Budget::default()).unwrap();
     let names: Vec<_> = all.iter().map(|document| document.name.as_ref().unwrap().0.as_str()).collect();
