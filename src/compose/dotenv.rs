@@ -22,7 +22,7 @@ pub fn read(text: &str, variables: &mut Variables, outer: Lookup<'_>) -> Result<
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut cursor = Cursor { rest: text, line: 1 };
     let mut held: usize = variables.values().map(String::len).sum();
-    while cursor.to_statement() {
+    while cursor.at_statement() {
         let line = cursor.line;
         let (key, inherited) = cursor.key()?;
         if key.contains(' ') {
@@ -94,7 +94,7 @@ impl Cursor<'_> {
     }
 
     /// Over spaces, empty lines and comments. False at the end.
-    fn to_statement(&mut self) -> bool {
+    fn at_statement(&mut self) -> bool {
         loop {
             let space = self.rest.len() - self.rest.trim_start().len();
             self.skip(space);
@@ -109,7 +109,7 @@ impl Cursor<'_> {
     /// The key, and whether it stands alone in its line, to be taken from outside.
     fn key(&mut self) -> Result<(String, bool), Wrongly> {
         if let Some(after) = self.rest.strip_prefix("export")
-            && after.starts_with(|c: char| matches!(c, '\t' | '\n' | '\u{c}' | '\r' | ' '))
+            && after.starts_with(['\t', '\n', '\u{c}', '\r', ' '])
         {
             self.rest = after.trim_start_matches(is_space);
         }
@@ -135,10 +135,8 @@ impl Cursor<'_> {
         let (at, ended_by) = end.unwrap_or((0, ' '));
         let key = self.rest[..at].trim_end().to_owned();
         let inherited = ended_by == '\n';
-        if inherited {
-            if !self.rest[..at].contains(' ') {
-                self.line += 1;
-            }
+        if inherited && !self.rest[..at].contains(' ') {
+            self.line += 1;
         }
         self.rest = self.rest[if end.is_some() { at + 1 } else { 0 }..].trim_start_matches(is_space);
         Ok((key, inherited))

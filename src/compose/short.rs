@@ -302,7 +302,9 @@ pub fn defaults(node: &mut Node, path: &Path<'_>) -> Result<()> {
             _ => fault(at, format!("{path} must be a mapping")),
         };
     };
-    let mut default = |key: &str, value: Node| drop(map.entry(key.to_owned()).or_insert(value));
+    let mut default = |key: &str, value: Node| {
+        map.entry(key.to_owned()).or_insert(value);
+    };
     match wanted {
         Default::Build => default("context", Node::text(".", at)),
         Default::Port => {
