@@ -1,3 +1,5 @@
+//! Which files may be opened: regular ones, inside, of bounded size. Nothing here touches anything outside a temporary folder.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Variables in texts, in all their forms and nestings. No environment takes part.
+
 use proptest::prelude::*;
 
 use super::*;

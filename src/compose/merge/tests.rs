@@ -1,3 +1,5 @@
+//! Trees over trees, by path. No files take part.
+
 use super::super::budget::Budget;
 use super::super::yaml;
 use super::*;

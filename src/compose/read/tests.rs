@@ -1,3 +1,6 @@
+//! Readings from beginning to end: against the reference, of wrong files, of hostile ones. A hostile file never costs more than a
+//! bounded time.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -46,7 +49,7 @@ impl Case {
     }
 
     fn refused(&self) -> String {
-        let refused = self.read().err().expect("it is refused").to_string();
+        let refused = self.read().expect_err("it is refused").to_string();
         refused.replace(&format!("{}/", self.reading.folder.display()), "")
     }
 }

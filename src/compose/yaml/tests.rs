@@ -1,3 +1,5 @@
+//! YAML to trees, and what is said of text that is none. Knows nothing of compose files.
+
 use super::*;
 
 fn read(text: &str) -> Result<Document> {
