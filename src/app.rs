@@ -1,6 +1,7 @@
 //! The composition root: the only file that names concrete adapters, and the only one that reads the configuration.
 
 mod check;
+pub mod compose;
 mod desk;
 mod names;
 mod parts;
@@ -49,6 +50,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(serve) => run_serve(serve).await,
         Command::Check { config } => check::run_check(&config).await,
         Command::Manifest(Manifest::Slack { config }) => Ok(print_manifest(config.as_deref())),
+        Command::Compose(command) => Ok(compose::run(command)),
         Command::DemoAgent { listen } => run_demo(listen).await,
         Command::Backup { file, data } => run_backup(&file, &data).await,
         Command::Restore { file, data } => run_restore(file, data).await,

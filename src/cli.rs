@@ -34,6 +34,9 @@ pub enum Command {
         #[arg(long, value_name = "ADDR")]
         listen: Option<SocketAddr>,
     },
+    /// Read compose files as `docker compose` does
+    #[command(subcommand)]
+    Compose(Compose),
     /// Write a consistent copy of a store to a new file, also while it is in use
     Backup {
         /// The new file
@@ -60,6 +63,39 @@ pub enum Manifest {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Compose {
+    /// Tell what becomes of each service; exit 1 if the files are wrong
+    Check(ComposeFiles),
+    /// Print the resolved project
+    Config {
+        #[command(flatten)]
+        files: ComposeFiles,
+        /// As JSON, in the shape of `docker compose config --format json`
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ComposeFiles {
+    /// The project's folder; without it, that of the first file
+    #[arg(long, value_name = "DIR")]
+    pub project_directory: Option<PathBuf>,
+    /// Variables for the files; without it, `.env` of the project's folder
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Enable the services of a profile; `*` is all
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Vec<String>,
+    /// The project's name
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Compose files, each over those before, `-` for standard input; without any, those with the usual names
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -3,9 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use gaggle::cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = gaggle::cli::Cli::parse();
+    let cli = match Cli::parse().command {
+        // Milliseconds matter there, and it needs nothing of what follows.
+        Command::Compose(command) => return gaggle::app::compose::run(command),
+        command => Cli { command },
+    };
     // Two TLS providers in one program would panic at the first connection: this one is everybody's.
     let _ = rustls::crypto::ring::default_provider().install_default();
     log();

@@ -29,7 +29,7 @@ const MAY: &[(&str, &[&str])] = &[
         "app",
         &[
             "commands", "model", "error", "agent", "runtime", "store", "chat", "work", "access", "handlers", "engine", "server",
-            "control", "config", "cli",
+            "control", "config", "cli", "compose",
         ],
     ),
     // `chat` for the log alone, which must not write into a line that is being edited.

@@ -12,9 +12,12 @@ use crate::model::{Form, FormId};
 const MEMORY: Duration = Duration::from_secs(45 * 60);
 const MOST: usize = 20_000;
 
-/// By the id of the input. Whoever answers one holds it.
+/// Whoever answers one holds it.
+type Shared<A> = Arc<tokio::sync::Mutex<A>>;
+
+/// By the id of the input.
 pub struct Asked<A> {
-    asks: Mutex<HashMap<String, (Instant, Arc<tokio::sync::Mutex<A>>)>>,
+    asks: Mutex<HashMap<String, (Instant, Shared<A>)>>,
     forms: Mutex<HashMap<FormId, (Form, String, Instant)>>,
 }
 
