@@ -17,7 +17,7 @@ fn offered(line: &str) -> String {
 #[test]
 fn by_place() {
     for (line, expected) in [
-        ("/", "1: project ask session secret approve deny approval thread whoami status audit help"),
+        ("/", "1: project ask session secret approve deny approval thread whoami link unlink status audit help"),
         ("/pro", "1: project"),
         ("  /PRO", "3: project"),
         ("/gaggle pro", "8: project"),
@@ -64,7 +64,7 @@ fn by_place() {
         ("/approve a7 -", "12: --always"),
         ("/deny a7 --reason no", "18: Nothing"),
         ("/audit --user ", "14: People"),
-        ("/help ", "6: project ask session secret approve deny approval thread whoami status audit help"),
+        ("/help ", "6: project ask session secret approve deny approval thread whoami link unlink status audit help"),
         ("/help project cr", "14: create"),
         ("/whoami ", "8: Nothing"),
         ("hello", "0: Nothing"),

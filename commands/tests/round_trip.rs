@@ -1,9 +1,9 @@
 //! Text and options are two ways to the same command.
 
 use gaggle_commands::{
-    ApprovalCommand, Approve, Ask, Audit, Command, Deny, EnvVar, Expose, Help, ImageRef, Mode, OptionValue, Period,
+    ApprovalCommand, Approve, Ask, Audit, Command, Deny, EnvVar, Expose, Help, ImageRef, Link, Mode, OptionValue, Period,
     ProjectCommand, ProjectSecretCommand, ProjectSettings, Quantity, RepoUrl, Role, SecretCommand, SecretKey, SessionCommand,
-    Thread, leaves, parse_options, parse_text, sensitive,
+    Thread, Unlink, leaves, parse_options, parse_text, sensitive,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -146,6 +146,8 @@ fn rest() -> impl Strategy<Value = Command> {
         Just(Command::Approval(ApprovalCommand::List)),
         of(number()).prop_map(|number| Command::Thread(Thread { number })),
         Just(Command::Whoami),
+        of("[2-9A-Z]{4}-[2-9A-Z]{4}").prop_map(|code| Command::Link(Link { code })),
+        of(person()).prop_map(|identity| Command::Unlink(Unlink { identity })),
         Just(Command::Status),
         (1..=1_000_u32, of(person())).prop_map(|(tail, user)| Command::Audit(Audit { tail, user })),
         prop::collection::vec("[a-z]{1,9}", 0..3).prop_map(|command| Command::Help(Help { command })),
