@@ -106,6 +106,8 @@ struct Inner {
     channels: Channels,
     quotes: Mutex<HashMap<String, String>>,
     used: Mutex<BTreeMap<String, String>>,
+    /// Turns are shown one after the other in each thread.
+    stages: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     shows: TaskTracker,
     /// Milliseconds since 1970.
     seen: AtomicI64,
@@ -169,6 +171,7 @@ impl Discord {
             channels: Channels::default(),
             quotes: Mutex::default(),
             used: Mutex::default(),
+            stages: Mutex::default(),
             shows: TaskTracker::new(),
             seen: AtomicI64::new(0),
             missed: Mutex::default(),
@@ -325,6 +328,16 @@ impl Discord {
         rank: Rank,
     ) -> std::result::Result<Value, Fault> {
         self.rest().call(Request::new(Route::new(method, path)).body(body).files(files), rank).await
+    }
+
+    /// The right to show a turn in a thread, in the order in which it is asked for.
+    async fn stage(&self, thread: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let stage = {
+            let mut stages = locked(&self.0.stages);
+            stages.retain(|_, stage| Arc::strong_count(stage) > 1);
+            stages.entry(thread.to_owned()).or_default().clone()
+        };
+        stage.lock_owned().await
     }
 
     fn last_seen(&self) -> i64 {

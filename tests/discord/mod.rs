@@ -1,5 +1,6 @@
 //! Discord, driven over the wire: the real program at a Discord that holds to the rules.
 
 mod commands;
+mod gaps;
 mod shared;
 mod threads;

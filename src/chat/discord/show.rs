@@ -55,6 +55,7 @@ pub async fn turn(discord: Discord, live: LiveTurn) {
     let resumed = origin.input.is_none() || !before.is_empty();
     let kept = Kept::new(id, discord.desk(), &before);
     let channel = place.written().to_owned();
+    let _stage = discord.stage(&channel).await;
     let show = Show { discord: discord.clone(), live, turn: id, channel, asker: origin.actor.id, kept };
     if resumed {
         show.find().await;
