@@ -77,6 +77,17 @@ pub enum Compose {
         #[arg(long)]
         json: bool,
     },
+    /// Write what becomes of it as a tree for `kubectl apply -k`
+    Export {
+        #[command(flatten)]
+        files: ComposeFiles,
+        /// The folder that the tree is written to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// The namespace; without it, the project's name
+        #[arg(long, value_name = "NAME")]
+        namespace: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@
 //!
 //! From there [`translate`] makes workloads. It is pure, and knows nothing of Kubernetes' objects.
 
+mod bound;
 mod budget;
 mod canonical;
 mod check;
@@ -32,6 +33,7 @@ mod validate;
 mod words;
 mod yaml;
 
+pub use bound::Bound;
 pub use fault::{Place, Refused, Told};
 pub use files::Access;
 pub use read::{Input, Project, Reading, read, variables};

@@ -7,6 +7,7 @@ mod architecture;
 mod cluster;
 mod compose;
 mod demo_agent;
+mod discord;
 mod discord_standin;
 mod goose_api;
 mod goose_real;

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::{Compose, ComposeFiles};
-use crate::compose::{self, Access, Input, Project, Reading, Refused, Told, output, read};
+use crate::compose::translate::{Options, translate};
+use crate::compose::{self, Access, Bound, Input, Project, Reading, Refused, Told, output, read};
+use crate::model::workload::{Bundle, Kept, Workload};
+use crate::runtime::kubernetes::release::{self, ExportedFile};
 
 const USUAL: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 const OVER: [&str; 4] =
@@ -21,10 +24,20 @@ pub fn run(command: Compose) -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let environment = super::environment().collect();
     let done = match command {
-        Compose::Check(files) => project(files, environment).map(|_project| {
-            // Here the table of what becomes of each service is printed.
+        Compose::Check(files) => project(files, environment).map(|(project, bound)| check(&translated(&project, &bound))),
+        Compose::Export { files, out, namespace } => project(files, environment).and_then(|(project, bound)| {
+            let bundle = translated(&project, &bound);
+            let options = release::Options {
+                namespace: namespace.unwrap_or_else(|| bundle.name.clone()),
+                waiting: Some(release::Waiting::default()),
+                ..release::Options::default()
+            };
+            for warning in release::unwaited(&bundle, &options) {
+                super::say_error(&format!("warning: {warning}"));
+            }
+            write(&out, &release::export(&bundle, &options)).map_err(|error| vec![format!("gaggle: {}: {error}", out.display())])
         }),
-        Compose::Config { files, json } => project(files, environment).and_then(|project| {
+        Compose::Config { files, json } => project(files, environment).and_then(|(project, _)| {
             let text = if json { format!("{:#}\n", project.tree) } else { output::yaml(&project.tree) };
             // A reader that has read enough is no fault.
             match std::io::stdout().write_all(text.as_bytes()) {
@@ -45,17 +58,58 @@ pub fn run(command: Compose) -> ExitCode {
 }
 
 /// Reads the project and tells its warnings.
-fn project(files: ComposeFiles, environment: BTreeMap<String, String>) -> Result<Project, Vec<String>> {
+fn project(files: ComposeFiles, environment: BTreeMap<String, String>) -> Result<(Project, Bound), Vec<String>> {
     let (reading, remarks) = reading(files, environment).map_err(|fault| vec![format!("gaggle: {fault}")])?;
     for remark in remarks {
         super::say_error(&format!("warning: {remark}"));
     }
+    let (access, folder) = (reading.access.clone(), reading.folder.clone());
     let project = read(reading).map_err(|Refused(faults)| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     for Told { place, text } in &project.warnings {
         let place = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
         super::say_error(&format!("{place}warning: {text}"));
     }
-    Ok(project)
+    let bound = Bound::of(&project, access, &folder);
+    Ok((project, bound))
+}
+
+/// What becomes of it on Kubernetes. What cannot be had there is told.
+fn translated(project: &Project, bound: &Bound) -> Bundle {
+    let made = translate(&project.tree, bound, &Options::default());
+    for warning in &made.warnings {
+        let mut path: Vec<&str> = warning.service.as_deref().map(|service| ["services", service]).into_iter().flatten().collect();
+        path.extend(warning.key.split('.'));
+        let place = project.place(&path).map(|place| format!("{place}: ")).unwrap_or_default();
+        super::say_error(&format!("{place}warning: {warning}"));
+    }
+    made.bundle
+}
+
+/// A line for each service.
+fn check(bundle: &Bundle) {
+    let wide = |text: fn(&Workload) -> &str| bundle.workloads.iter().map(|w| text(w).chars().count()).max().unwrap_or(0);
+    let (service, name) = (wide(|w| &w.service), wide(|w| &w.name));
+    for workload in &bundle.workloads {
+        let kind = match workload.kept {
+            Kept::Deployment => "Deployment",
+            Kept::StatefulSet => "StatefulSet",
+            Kept::DaemonSet => "DaemonSet",
+            Kept::Job => "Job",
+        };
+        super::say(&format!("{:service$}  {kind:11}  {:name$}  {}", workload.service, workload.name, workload.why));
+    }
+}
+
+/// Writes a tree into a folder, which is made if need be. What else lies there is left alone.
+fn write(out: &Path, files: &[ExportedFile]) -> std::io::Result<()> {
+    for file in files {
+        let path = out.join(&file.path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, &file.content)?;
+    }
+    Ok(())
 }
 
 fn reading(given: ComposeFiles, environment: BTreeMap<String, String>) -> Result<(Reading, Vec<String>), String> {

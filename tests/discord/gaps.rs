@@ -96,7 +96,14 @@ async fn killed_and_back() {
     let words: Vec<String> = discord.look(|s| s.answer(&thread)).split_whitespace().map(str::to_owned).collect();
     let at = |word: &str| words.iter().rposition(|w| w == word);
     assert!(at("w3000") < at("w7"), "{words:?}");
-    discord.wait("an answer to what was asked meanwhile", |s| s.everything().iter().any(|m| m.reply_to.as_deref() == Some(&mention) || m.text.contains("You own 1 project")).then_some(())).await;
+    discord
+        .wait("an answer to what was asked meanwhile", |s| {
+            s.everything()
+                .iter()
+                .any(|m| m.reply_to.as_deref() == Some(&mention) || m.text.contains("You own 1 project"))
+                .then_some(())
+        })
+        .await;
     discord.settled().await;
     bot.done().await;
     discord.done().await;

@@ -76,7 +76,8 @@ impl Player for Team {
     }
 
     async fn decides(&mut self, yes: bool) {
-        let asked = self.discord.wait("a question", |s| self.new_in(s).into_iter().find(|m| m.button("Yes, go on").is_some())).await;
+        let asked =
+            self.discord.wait("a question", |s| self.new_in(s).into_iter().find(|m| m.button("Yes, go on").is_some())).await;
         self.who.click(&asked.channel, &asked.id, if yes { "Yes, go on" } else { "Cancel" }).await.ok();
     }
 
