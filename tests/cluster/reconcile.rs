@@ -23,6 +23,17 @@ async fn reason(t: &Tester, name: &str) -> String {
     t.say(&format!("/project show {name}")).await.ok().data("projects")[0]["reason"].as_str().unwrap_or_default().to_owned()
 }
 
+/// The state is seen first, why it is so a moment later.
+async fn because(t: &Tester, name: &str, why: &str) {
+    for _ in 0..400 {
+        if reason(t, name).await.contains(why) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{} is not said of {name}", why);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_is_killed_in_the_middle_of_an_answer() {
     let Some(corner) = corner(Nodes::Real).await else { return };
@@ -50,14 +61,14 @@ async fn somebody_else_scales_deletes_and_edits() {
     until(&t, "demo", "active").await;
     corner.patch(Kind::Deployment, json!({"spec": {"replicas": 0}})).await;
     until(&t, "demo", "inactive").await;
-    assert!(reason(&t, "demo").await.contains("scaled down in the cluster, not by Gaggle"));
+    because(&t, "demo", "scaled down in the cluster, not by Gaggle").await;
 
     corner.delete(Kind::Deployment).await;
     t.say("/project activate demo").await.ok().has("is active");
     assert_eq!(corner.replicas().await, 1);
     corner.delete(Kind::Deployment).await;
     until(&t, "demo", "inactive").await;
-    assert!(reason(&t, "demo").await.contains("removed from the cluster, not by Gaggle"));
+    because(&t, "demo", "removed from the cluster, not by Gaggle").await;
     t.say("/project activate demo").await.ok().has("is active");
 
     let image = |image: &str| json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
