@@ -100,7 +100,7 @@ impl Stream {
                 let length = whole.len();
                 return self.end(text, &whole, length, true).await;
             }
-            if whole.len() == self.sent {
+            if portion(&whole, self.sent) == self.sent {
                 text.changed().await;
                 continue;
             }
@@ -111,8 +111,7 @@ impl Stream {
             };
             text.refresh()?;
             let whole = format!("{}{}", text.opening, text.rest());
-            let end = whole.len().min(MOST.max(self.sent));
-            let end = (self.sent..=end).rev().find(|at| whole.is_char_boundary(*at)).unwrap_or(self.sent);
+            let end = portion(&whole, self.sent);
             let body = json!({ "channel": show.channel, "ts": self.ts, "markdown_text": whole[self.sent..end] });
             match show.workspace.send_with(permit, "chat.appendStream", &body).await {
                 Ok(_) => self.sent = end,
@@ -233,18 +232,32 @@ fn first(whole: &str) -> &str {
     &whole[..end]
 }
 
+/// How far an append may go: beyond `FULL` only to the end of a word, so that the message can always end there.
+fn portion(whole: &str, sent: usize) -> usize {
+    let end = if whole.len() <= FULL { whole.len() } else { word(whole, whole.len().min(MOST)).max(FULL) };
+    (sent..=end).rev().find(|at| whole.is_char_boundary(*at)).unwrap_or(sent)
+}
+
+/// Behind the last blank before `end`.
+fn word(whole: &str, end: usize) -> usize {
+    let end = (0..=end).rev().find(|at| whole.is_char_boundary(*at)).unwrap_or(0);
+    whole[..end].rfind([' ', '\n']).map_or(0, |at| at + 1)
+}
+
 /// Where a message that is full can end: after a line, or at last anywhere.
 fn cut(whole: &str, from: usize) -> Option<usize> {
     let from = (from..=whole.len()).find(|at| whole.is_char_boundary(*at))?;
-    let end = whole.len().min(MOST);
     if let Some(line) = whole.get(from..)?.find('\n').map(|at| from + at + 1).filter(|at| *at <= MOST) {
         return Some(line);
     }
     if whole.len() < MOST {
         return None;
     }
-    let word = whole.get(from..(from..=end).rev().find(|at| whole.is_char_boundary(*at))?)?.rfind(' ').map(|at| from + at + 1);
-    Some(word.unwrap_or((from..=end).rev().find(|at| whole.is_char_boundary(*at))?))
+    let end = word(whole, MOST);
+    if end >= from {
+        return Some(end);
+    }
+    (from..=MOST.max(from)).rev().find(|at| whole.is_char_boundary(*at))
 }
 
 /// The code that is open at the end of a text.
@@ -258,4 +271,40 @@ fn open_fence(text: &str) -> Option<Fence> {
         };
     }
     open
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// However a text comes in, a message ends behind a word, where the text has any.
+        #[test]
+        fn words_stay_whole(steps in prop::collection::vec(1_usize..9_000, 1..12), long in 1_usize..900) {
+            let text: String = (0..12_000 / long).map(|n| format!("{}{n} ", "ü".repeat(long / 2))).collect();
+            let (mut length, mut sent) = (0, 0);
+            for step in steps {
+                length = (length + step).min(text.len());
+                let whole = &text[..(0..=length).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)];
+                let full = sent.max(FULL);
+                if full < whole.len() && let Some(end) = cut(whole, full) {
+                    prop_assert!(end >= sent && end <= MOST && whole[..end].ends_with(' '), "{end} after {sent}");
+                    break;
+                }
+                let end = portion(whole, sent);
+                prop_assert!(end >= sent && end <= MOST);
+                sent = end;
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_blanks_is_cut_where_it_must() {
+        let text = "x".repeat(20_000);
+        assert_eq!(portion(&text, 0), FULL);
+        assert_eq!(cut(&text, FULL), Some(MOST));
+        assert_eq!(portion(&text[..9_500], FULL), FULL, "the rest waits for the end of its word");
+    }
 }
