@@ -3,7 +3,8 @@
 //! Invariant: parsing what this writes gives the command again, but for `summary`, which leaves free text out.
 
 use crate::{
-    ApprovalCommand, Command, OptionValue, ProjectCommand, ProjectSecretCommand, ProjectSettings, SecretCommand, SessionCommand,
+    ApprovalCommand, ClusterAbout, ClusterCommand, Command, InfraCommand, OptionValue, PlainVar, ProjectCommand,
+    ProjectSecretCommand, ProjectSettings, SecretCommand, SecretKey, ServiceChanges, ServiceCommand, SessionCommand, Site,
     sensitive, sensitive_value, tree, words,
 };
 
@@ -22,7 +23,7 @@ impl Command {
             "message" | "title" | "reason" | "code" => None,
             // Help may be asked for with more after the command's words than belongs there.
             "command" if !tree::is_word(value) => None,
-            "env" => value.split_once('=').map(|(name, _)| format!("{name}=…")),
+            "env" | "set" => value.split_once('=').map(|(name, _)| format!("{name}=…")),
             "argv" => Some(argument(value)),
             _ => Some(value.to_owned()),
         })
@@ -152,6 +153,11 @@ fn arguments(command: &Command) -> Arguments {
             SecretCommand::Set { key } | SecretCommand::Unset { key } => one("key", &key.0),
             SecretCommand::List => Vec::new(),
         },
+        Command::Cluster(command) => cluster(command),
+        Command::Infra(InfraCommand::Scan { site: at, all_namespaces, refresh }) => {
+            [site(at), switch("all_namespaces", *all_namespaces), switch("refresh", *refresh)].concat()
+        }
+        Command::Service(command) => service(command),
         Command::Approve(approve) => {
             [maybe("id", approve.id.map(|id| format!("a{id}"))), switch("always", approve.always)].concat()
         }
@@ -208,5 +214,146 @@ fn project(command: &ProjectCommand) -> Arguments {
             }
             ProjectSecretCommand::List { name } => one("name", name),
         },
+    }
+}
+
+fn site(site: &Site) -> Arguments {
+    let Site { cluster, namespace } = site;
+    [maybe("cluster", cluster.as_ref()), maybe("namespace", namespace.as_ref())].concat()
+}
+
+fn about(about: &ClusterAbout) -> Arguments {
+    let ClusterAbout { provider, tags, namespace } = about;
+    let tags = tags.iter().map(|tag| ("tags", tag.clone())).collect();
+    [maybe("provider", provider.as_ref()), tags, maybe("namespace", namespace.as_ref())].concat()
+}
+
+fn cluster(command: &ClusterCommand) -> Arguments {
+    match command {
+        ClusterCommand::Add { new_cluster, context, about: said, insecure_skip_tls_verify } => [
+            one("new_cluster", new_cluster),
+            maybe("context", context.as_ref()),
+            about(said),
+            switch("insecure_skip_tls_verify", *insecure_skip_tls_verify),
+        ]
+        .concat(),
+        ClusterCommand::List => Vec::new(),
+        ClusterCommand::Show { cluster } | ClusterCommand::Check { cluster } | ClusterCommand::Namespaces { cluster } => {
+            maybe("cluster", cluster.as_ref())
+        }
+        ClusterCommand::Update { cluster, about: said, credentials, context, insecure_skip_tls_verify } => [
+            one("cluster", cluster),
+            about(said),
+            switch("credentials", *credentials),
+            maybe("context", context.as_ref()),
+            switch("insecure_skip_tls_verify", *insecure_skip_tls_verify),
+        ]
+        .concat(),
+        ClusterCommand::Tag { cluster, tags } => {
+            let tags = tags.iter().map(|tag| ("tags", tag.clone())).collect();
+            [one("cluster", cluster), tags].concat()
+        }
+        ClusterCommand::Rename { cluster, new_cluster } => [one("cluster", cluster), one("new_cluster", new_cluster)].concat(),
+        ClusterCommand::Remove { cluster, yes } => [one("cluster", cluster), switch("yes", *yes)].concat(),
+        ClusterCommand::Default { cluster, namespace } => {
+            [one("cluster", cluster), maybe("namespace", namespace.as_ref())].concat()
+        }
+    }
+}
+
+fn variables(set: &[PlainVar]) -> Arguments {
+    set.iter().map(|variable| ("set", variable.to_string())).collect()
+}
+
+fn keys(id: &'static str, keys: &[SecretKey]) -> Arguments {
+    keys.iter().map(|key| (id, key.0.clone())).collect()
+}
+
+fn changes(changes: &ServiceChanges) -> Arguments {
+    let ServiceChanges { set, replicas, health_path, expose, secret, plain } = changes;
+    [
+        variables(set),
+        maybe("replicas", *replicas),
+        maybe("health_path", health_path.as_ref()),
+        maybe("expose", *expose),
+        keys("secret", secret),
+        keys("plain", plain),
+    ]
+    .concat()
+}
+
+fn service(command: &ServiceCommand) -> Arguments {
+    match command {
+        ServiceCommand::Add { new_file, url } => [one("new_file", new_file), maybe("url", url.as_ref())].concat(),
+        ServiceCommand::Catalogue { infra } => switch("infra", *infra),
+        ServiceCommand::Show { service } => one("service", service),
+        ServiceCommand::Deploy { service, new_release, changes: set, with_dependencies, infra, dry_run, yes, site: at } => [
+            one("service", service),
+            maybe("new_release", new_release.as_ref()),
+            changes(set),
+            switch("with_dependencies", *with_dependencies),
+            switch("infra", *infra),
+            switch("dry_run", *dry_run),
+            switch("yes", *yes),
+            site(at),
+        ]
+        .concat(),
+        ServiceCommand::Env { release, set, unset, secret, plain, site: at } => [
+            one("release", release),
+            variables(set),
+            keys("unset", unset),
+            keys("secret", secret),
+            keys("plain", plain),
+            site(at),
+        ]
+        .concat(),
+        ServiceCommand::List { site: at } => site(at),
+        ServiceCommand::Status { release, site: at } | ServiceCommand::Export { release, site: at } => {
+            [one("release", release), site(at)].concat()
+        }
+        ServiceCommand::Logs { release, workload, tail, since, previous, follow, site: at } => [
+            one("release", release),
+            maybe("workload", workload.as_ref()),
+            one("tail", tail),
+            maybe("since", *since),
+            switch("previous", *previous),
+            switch("follow", *follow),
+            site(at),
+        ]
+        .concat(),
+        ServiceCommand::Restart { release, workload, site: at } => {
+            [one("release", release), maybe("workload", workload.as_ref()), site(at)].concat()
+        }
+        ServiceCommand::Scale { release, replicas, workload, site: at } => {
+            [one("release", release), one("replicas", replicas), maybe("workload", workload.as_ref()), site(at)].concat()
+        }
+        ServiceCommand::Exec { release, workload, timeout, site: at, argv } => [
+            one("release", release),
+            maybe("workload", workload.as_ref()),
+            one("timeout", timeout),
+            site(at),
+            argv.iter().map(|word| ("argv", word.clone())).collect(),
+        ]
+        .concat(),
+        ServiceCommand::PortForward { release, port, workload, timeout, site: at } => [
+            one("release", release),
+            maybe("port", *port),
+            maybe("workload", workload.as_ref()),
+            one("timeout", timeout),
+            site(at),
+        ]
+        .concat(),
+        ServiceCommand::Update { release, changes: set, dry_run, yes, site: at } => {
+            [one("release", release), changes(set), switch("dry_run", *dry_run), switch("yes", *yes), site(at)].concat()
+        }
+        ServiceCommand::Rollback { release, to, yes, site: at } => {
+            [one("release", release), maybe("to", *to), switch("yes", *yes), site(at)].concat()
+        }
+        ServiceCommand::Delete { release, keep_data, yes, site: at } => {
+            [one("release", release), switch("keep_data", *keep_data), switch("yes", *yes), site(at)].concat()
+        }
+        ServiceCommand::Manifests { release, revision, site: at } => {
+            [one("release", release), maybe("revision", *revision), site(at)].concat()
+        }
     }
 }

@@ -7,7 +7,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ApprovalCommand, Command, ProjectCommand, ProjectSecretCommand, SecretCommand, SessionCommand};
+use crate::{
+    ApprovalCommand, ClusterCommand, Command, InfraCommand, ProjectCommand, ProjectSecretCommand, SecretCommand, ServiceCommand,
+    SessionCommand,
+};
 
 /// What a person may do, in general or on one project; each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum, Serialize, Deserialize)]
@@ -45,6 +48,10 @@ pub enum Target {
     Session,
     /// On the project of the approval that is named, or open here.
     Approval,
+    /// On the cluster and namespace that are named, or meant here.
+    Cluster,
+    /// On the release that is named.
+    Release,
 }
 
 /// The least role that a command takes.
@@ -130,7 +137,7 @@ impl Entry {
 }
 
 use Role::{Admin, Member, Owner, Viewer};
-use Target::{Approval, Person, Project, Session};
+use Target::{Approval, Cluster, Person, Project, Release, Session};
 
 /// In the order in which help shows them.
 pub const CATALOG: &[Entry] = &[
@@ -197,6 +204,74 @@ pub const CATALOG: &[Entry] = &[
     command("session rename", Member, Session, &["/session rename Login test", "/session rename Login test s12"]),
     command("session export", Viewer, Session, &["/session export", "/session export s12"]).private(),
     command("session delete", Member, Session, &["/session delete s12", "/session delete s12 --yes"]).confirmed(),
+    command("cluster add", Member, Person, &["/cluster add prod", "/cluster add prod --provider EKS --tag eu --namespace shop"])
+        .private()
+        .works(),
+    command("cluster list", Viewer, Person, &["/cluster list"]).private(),
+    command("cluster show", Viewer, Cluster, &["/cluster show prod"]).private(),
+    command("cluster check", Viewer, Cluster, &["/cluster check prod"]).private().works(),
+    command("cluster namespaces", Viewer, Cluster, &["/cluster namespaces prod"]).private().works(),
+    command(
+        "cluster update",
+        Owner,
+        Cluster,
+        &["/cluster update prod --provider EKS --namespace shop", "/cluster update prod --credentials"],
+    )
+    .private()
+    .works(),
+    command("cluster tag", Owner, Cluster, &["/cluster tag prod production eu"]),
+    command("cluster rename", Owner, Cluster, &["/cluster rename prod production"]),
+    command("cluster remove", Owner, Cluster, &["/cluster remove prod", "/cluster remove prod --yes"]).confirmed(),
+    command("cluster default", Member, Cluster, &["/cluster default prod", "/cluster default prod --namespace shop"]),
+    command("infra scan", Viewer, Cluster, &["/infra scan", "/infra scan --cluster prod --all-namespaces"]).works(),
+    command("service add", Member, Person, &["/service add shop", "/service add shop https://example.com/compose.yaml"]).works(),
+    command("service catalogue", Viewer, Person, &["/service catalogue", "/service catalogue --infra"]).private().works(),
+    command("service show", Viewer, Person, &["/service show shop:web", "/service show shop"]).private().works(),
+    command(
+        "service deploy",
+        Member,
+        Cluster,
+        &[
+            "/service deploy shop:web",
+            "/service deploy shop --cluster prod --namespace shop --dry-run",
+            "/service deploy shop:web --as web-eu --set REGION=eu --replicas 2 --health-path /healthz",
+        ],
+    )
+    .confirmed()
+    .works(),
+    command("service env", Member, Release, &["/service env web --set LOG_LEVEL=debug", "/service env web --secret API_KEY"])
+        .private()
+        .works(),
+    command("service list", Viewer, Person, &["/service list", "/service list --cluster prod"]).private(),
+    command("service status", Viewer, Release, &["/service status web"]).private().works(),
+    command("service logs", Viewer, Release, &["/service logs web", "/service logs web --since 10m --follow"]).private().works(),
+    command("service restart", Member, Release, &["/service restart web"]).works(),
+    command("service scale", Member, Release, &["/service scale web 3", "/service scale shop 2 --workload web"]).works(),
+    command("service exec", Member, Release, &["/service exec web -- ls -l /data"]).private().executes().works(),
+    command(
+        "service port-forward",
+        Admin,
+        Release,
+        &["/service port-forward web", "/service port-forward web 8080 --timeout 30m"],
+    )
+    .private()
+    .works(),
+    command(
+        "service update",
+        Member,
+        Release,
+        &["/service update web --set REGION=us", "/service update web --replicas 3 --yes"],
+    )
+    .confirmed()
+    .works(),
+    command("service rollback", Member, Release, &["/service rollback web", "/service rollback web --to 3 --yes"])
+        .confirmed()
+        .works(),
+    command("service delete", Owner, Release, &["/service delete web", "/service delete web --keep-data --yes"])
+        .confirmed()
+        .works(),
+    command("service manifests", Viewer, Release, &["/service manifests web", "/service manifests web --revision 3"]).private(),
+    command("service export", Viewer, Release, &["/service export web"]).private(),
     command("approve", Member, Approval, &["/approve", "/approve a7", "/approve a7 --always"]).at_once(),
     command("deny", Member, Approval, &["/deny", "/deny a7 --reason use the staging database"]).at_once(),
     command("approval list", Viewer, Person, &["/approval list"]).private(),
@@ -258,6 +333,38 @@ impl Command {
                 SecretCommand::Set { .. } => "secret set",
                 SecretCommand::List => "secret list",
                 SecretCommand::Unset { .. } => "secret unset",
+            },
+            Self::Cluster(command) => match command {
+                ClusterCommand::Add { .. } => "cluster add",
+                ClusterCommand::List => "cluster list",
+                ClusterCommand::Show { .. } => "cluster show",
+                ClusterCommand::Check { .. } => "cluster check",
+                ClusterCommand::Namespaces { .. } => "cluster namespaces",
+                ClusterCommand::Update { .. } => "cluster update",
+                ClusterCommand::Tag { .. } => "cluster tag",
+                ClusterCommand::Rename { .. } => "cluster rename",
+                ClusterCommand::Remove { .. } => "cluster remove",
+                ClusterCommand::Default { .. } => "cluster default",
+            },
+            Self::Infra(InfraCommand::Scan { .. }) => "infra scan",
+            Self::Service(command) => match command {
+                ServiceCommand::Add { .. } => "service add",
+                ServiceCommand::Catalogue { .. } => "service catalogue",
+                ServiceCommand::Show { .. } => "service show",
+                ServiceCommand::Deploy { .. } => "service deploy",
+                ServiceCommand::Env { .. } => "service env",
+                ServiceCommand::List { .. } => "service list",
+                ServiceCommand::Status { .. } => "service status",
+                ServiceCommand::Logs { .. } => "service logs",
+                ServiceCommand::Restart { .. } => "service restart",
+                ServiceCommand::Scale { .. } => "service scale",
+                ServiceCommand::Exec { .. } => "service exec",
+                ServiceCommand::PortForward { .. } => "service port-forward",
+                ServiceCommand::Update { .. } => "service update",
+                ServiceCommand::Rollback { .. } => "service rollback",
+                ServiceCommand::Delete { .. } => "service delete",
+                ServiceCommand::Manifests { .. } => "service manifests",
+                ServiceCommand::Export { .. } => "service export",
             },
             Self::Approve(_) => "approve",
             Self::Deny(_) => "deny",

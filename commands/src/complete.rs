@@ -21,6 +21,10 @@ pub enum Candidates {
     Sessions,
     Approvals,
     People,
+    Clusters,
+    Releases,
+    /// Of the catalogue.
+    Services,
     Nothing,
 }
 
@@ -133,6 +137,9 @@ fn of(path: &str, arg: &Arg, begun: &str) -> Candidates {
         "session" => Candidates::Sessions,
         "id" => Candidates::Approvals,
         "user" => Candidates::People,
+        "cluster" => Candidates::Clusters,
+        "release" => Candidates::Releases,
+        "service" => Candidates::Services,
         _ => Candidates::Nothing,
     }
 }

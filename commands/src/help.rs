@@ -84,6 +84,8 @@ fn of_command(path: &str, command: &clap::Command) -> String {
         let whose = match entry.need.of {
             Target::Person => "",
             Target::Project | Target::Session | Target::Approval => " of the project",
+            Target::Cluster => " of the cluster",
+            Target::Release => " of the release",
         };
         let mut notes = format!("\nFor: {}{whose} and above.", entry.need.role);
         if entry.executes {

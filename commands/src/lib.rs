@@ -10,9 +10,11 @@ mod blanks;
 mod canonical;
 mod catalog;
 mod check;
+mod cluster;
 mod complete;
 mod general;
 mod help;
+mod infra;
 mod link;
 mod nearest;
 mod options;
@@ -20,6 +22,7 @@ mod project;
 mod repo;
 mod secret;
 mod sensitive;
+mod service;
 mod session;
 mod text;
 mod tree;
@@ -32,20 +35,23 @@ pub use ask::Ask;
 pub use audit::Audit;
 pub use blanks::{Blank, blanks};
 pub use catalog::{CATALOG, Entry, Need, Role, Target, Visibility, entry};
+pub use cluster::{ClusterAbout, ClusterCommand, Site};
 pub use complete::{Candidates, Completion, candidates_for, complete};
 pub use general::{Help, Thread};
 pub use help::{help, overview};
+pub use infra::InfraCommand;
 pub use link::{Link, Unlink};
 pub use options::{OptionValue, parse_options};
 pub use project::{Expose, Mode, ProjectCommand, ProjectSecretCommand, ProjectSettings};
 pub use repo::RepoUrl;
 pub use secret::{SecretCommand, SecretKey};
 pub use sensitive::{sensitive, sensitive_name, sensitive_value};
+pub use service::{ServiceChanges, ServiceCommand};
 pub use session::SessionCommand;
 pub use text::{is_command, parse_text};
 pub use tree::{grammar, leaves, option_name};
 pub use usage::{Parts as UsageParts, Usage};
-pub use values::{EnvVar, ImageRef, Period, Quantity};
+pub use values::{EnvVar, ImageRef, Period, PlainVar, Quantity};
 
 /// One thing that somebody asked for, fully parsed. What it means is for the handler of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
@@ -61,6 +67,15 @@ pub enum Command {
     /// Secrets for all of your projects
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Clusters that Gaggle can look into and deploy to
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// What infrastructure runs in a cluster
+    #[command(subcommand)]
+    Infra(InfraCommand),
+    /// Compose services: the catalogue, and what is deployed
+    #[command(subcommand)]
+    Service(ServiceCommand),
     /// Allow a tool call that waits for an approval
     Approve(Approve),
     /// Refuse a tool call that waits for an approval

@@ -117,8 +117,8 @@ impl Usage {
                 let usage = Self::new(path, format!("{named} is not accepted: {why}"));
                 // A repository's URL, a variable or an image's registry is where a credential would be.
                 match found.map(|arg| arg.get_id().as_str()) {
-                    Some("repo") => usage,
-                    Some("env") if !value.contains('=') => usage,
+                    Some("repo" | "url") => usage,
+                    Some("env" | "set") if !value.contains('=') => usage,
                     Some("image") if value.contains('@') => usage,
                     _ => usage.at(&value),
                 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sensitive::sensitive;
+use crate::sensitive::{sensitive, sensitive_value};
 
 const NAME_FORM: &str = "a project's name is 1–40 characters of a–z, 0–9 and -, a letter first";
 
@@ -37,6 +37,78 @@ pub fn project_ref(s: &str) -> Result<String, String> {
         }
     }
     Ok(s.to_owned())
+}
+
+/// A cluster's name.
+pub fn cluster_name(s: &str) -> Result<String, String> {
+    project_name(s).map_err(|_| "a cluster's name is 1–40 characters of a–z, 0–9 and -, a letter first".to_owned())
+}
+
+/// A release's, a workload's or a catalogue file's name: what the objects of a cluster can be called after.
+pub fn release_name(s: &str) -> Result<String, String> {
+    project_name(s)
+        .ok()
+        .filter(|s| !s.ends_with('-'))
+        .ok_or_else(|| "the name is 1–40 characters of a–z, 0–9 and -, a letter first and no - last".to_owned())
+}
+
+pub fn workload_name(s: &str) -> Result<String, String> {
+    label(s).ok_or_else(|| "a workload is named as `/service status` shows it".to_owned())
+}
+
+pub fn namespace(s: &str) -> Result<String, String> {
+    label(s).ok_or_else(|| "a namespace's name is 1–63 characters of a–z, 0–9 and -, no - first or last".to_owned())
+}
+
+fn label(s: &str) -> Option<String> {
+    let fits = (1..=63).contains(&s.len())
+        && !s.starts_with('-')
+        && !s.ends_with('-')
+        && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    fits.then(|| s.to_owned())
+}
+
+pub fn tag(s: &str) -> Result<String, String> {
+    let fits = (1..=40).contains(&s.len())
+        && s.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:/-".contains(&b))
+        && !sensitive_value(s);
+    fits.then(|| s.to_owned()).ok_or_else(|| "a tag is 1–40 of A–Z, a–z, 0–9, -, _, ., : and /, as production".to_owned())
+}
+
+/// A name that others gave, which may have spaces.
+pub fn plain_words(s: &str) -> Result<String, String> {
+    let text = s.trim();
+    let fits = (1..=120).contains(&text.chars().count())
+        && !text.starts_with('-')
+        && !text.contains(char::is_control)
+        && !sensitive_value(text);
+    fits.then(|| text.to_owned()).ok_or_else(|| "it is 1–120 characters on one line".to_owned())
+}
+
+/// A service of a compose file, as `shop:web`, or a whole file.
+pub fn service_ref(s: &str) -> Result<String, String> {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let fits = s.len() <= 200 && s.split(':').count() <= 2 && s.split(':').all(part);
+    fits.then(|| s.to_owned()).ok_or_else(|| "a service is named file:service, as `/service catalogue` shows it".to_owned())
+}
+
+pub fn health_path(s: &str) -> Result<String, String> {
+    let fits = s.starts_with('/') && s.len() <= 500 && s.bytes().all(|b| b.is_ascii_graphic());
+    fits.then(|| s.to_owned()).ok_or_else(|| "a path begins with /, as /healthz".to_owned())
+}
+
+/// Where a compose file is. Credentials in it would end up in replies.
+pub fn compose_url(s: &str) -> Result<String, String> {
+    let rest = s.strip_prefix("https://").filter(|rest| !rest.starts_with('/') && !rest.is_empty());
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let fits = !host.is_empty() && !host.contains('@') && s.len() <= 2_000 && s.bytes().all(|b| b.is_ascii_graphic());
+    fits.then(|| s.to_owned())
+        .ok_or_else(|| "a compose file's address begins with https:// and has no user or password in it".to_owned())
 }
 
 /// A session, as s12 or 12.
@@ -124,6 +196,35 @@ impl FromStr for EnvVar {
 }
 
 impl fmt::Display for EnvVar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.value)
+    }
+}
+
+/// `K=V`, a variable of a service that is no secret. A value that is one is asked for in a form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlainVar {
+    pub name: String,
+    pub value: String,
+}
+
+impl FromStr for PlainVar {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let (name, value) = s.split_once('=').ok_or("a variable is given as NAME=VALUE")?;
+        let name = variable_name(name)?;
+        if sensitive(&name, value) {
+            return Err("this looks like a secret: give it as `--secret NAME`, and its value is asked for".to_owned());
+        }
+        if value.contains(|c: char| c.is_control() && c != '\n' && c != '\t') || value.len() > 32_768 {
+            return Err("a variable's value is at most 32 KiB, without control characters".to_owned());
+        }
+        Ok(Self { name, value: value.to_owned() })
+    }
+}
+
+impl fmt::Display for PlainVar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.name, self.value)
     }

@@ -17,7 +17,10 @@ fn offered(line: &str) -> String {
 #[test]
 fn by_place() {
     for (line, expected) in [
-        ("/", "1: project ask session secret approve deny approval thread whoami link unlink status audit help"),
+        (
+            "/",
+            "1: project ask session secret cluster infra service approve deny approval thread whoami link unlink status audit help",
+        ),
         ("/pro", "1: project"),
         ("  /PRO", "3: project"),
         ("/gaggle pro", "8: project"),
@@ -60,11 +63,21 @@ fn by_place() {
         ("/session show ", "14: Sessions"),
         ("/session rename My title s", "25: Sessions"),
         ("/session rename My ti", "19: Nothing"),
+        ("/cluster show ", "14: Clusters"),
+        ("/cluster add ", "13: Nothing"),
+        ("/infra scan --cluster ", "22: Clusters"),
+        ("/service deploy ", "16: Services"),
+        ("/service deploy shop:web --cluster=", "35: Clusters"),
+        ("/service logs ", "14: Releases"),
+        ("/service deploy shop --expose no", "30: node-port"),
         ("/approve ", "9: Approvals"),
         ("/approve a7 -", "12: --always"),
         ("/deny a7 --reason no", "18: Nothing"),
         ("/audit --user ", "14: People"),
-        ("/help ", "6: project ask session secret approve deny approval thread whoami link unlink status audit help"),
+        (
+            "/help ",
+            "6: project ask session secret cluster infra service approve deny approval thread whoami link unlink status audit help",
+        ),
         ("/help project cr", "14: create"),
         ("/whoami ", "8: Nothing"),
         ("hello", "0: Nothing"),

@@ -1,9 +1,10 @@
 //! Text and options are two ways to the same command.
 
 use gaggle_commands::{
-    ApprovalCommand, Approve, Ask, Audit, Command, Deny, EnvVar, Expose, Help, ImageRef, Link, Mode, OptionValue, Period,
-    ProjectCommand, ProjectSecretCommand, ProjectSettings, Quantity, RepoUrl, Role, SecretCommand, SecretKey, SessionCommand,
-    Thread, Unlink, leaves, parse_options, parse_text, sensitive,
+    ApprovalCommand, Approve, Ask, Audit, ClusterAbout, ClusterCommand, Command, Deny, EnvVar, Expose, Help, ImageRef,
+    InfraCommand, Link, Mode, OptionValue, Period, PlainVar, ProjectCommand, ProjectSecretCommand, ProjectSettings, Quantity,
+    RepoUrl, Role, SecretCommand, SecretKey, ServiceChanges, ServiceCommand, SessionCommand, Site, Thread, Unlink, leaves,
+    parse_options, parse_text, sensitive,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -11,7 +12,8 @@ use proptest::strategy::ValueTree;
 
 /// What no random choice may miss: one strategy for each leaf, checked below.
 fn any_command() -> impl Strategy<Value = Command> {
-    prop_oneof![project(), session(), secret(), rest()]
+    // On the heap: together they are too large for a test's stack.
+    prop_oneof![project().boxed(), session().boxed(), secret().boxed(), rest().boxed(), cluster().boxed(), service().boxed()]
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -152,6 +154,142 @@ fn rest() -> impl Strategy<Value = Command> {
         (1..=1_000_u32, of(person())).prop_map(|(tail, user)| Command::Audit(Audit { tail, user })),
         prop::collection::vec("[a-z]{1,9}", 0..3).prop_map(|command| Command::Help(Help { command })),
     ]
+}
+
+fn label() -> impl Strategy<Value = String> {
+    "[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?"
+}
+
+fn release() -> impl Strategy<Value = String> {
+    "[a-z]([a-z0-9-]{0,9}[a-z0-9])?"
+}
+
+fn words() -> impl Strategy<Value = String> {
+    "[A-Za-z][A-Za-z '\".,]{0,18}[a-z]"
+}
+
+fn site() -> impl Strategy<Value = Site> {
+    (of(name()), of(label())).prop_map(|(cluster, namespace)| Site { cluster, namespace })
+}
+
+fn about() -> impl Strategy<Value = ClusterAbout> {
+    (of(words()), prop::collection::vec("[a-z0-9][a-z0-9._:/-]{0,9}", 0..3), of(label()))
+        .prop_map(|(provider, tags, namespace)| ClusterAbout { provider, tags, namespace })
+}
+
+fn cluster() -> impl Strategy<Value = Command> {
+    let tags = prop::collection::vec("[a-z0-9][a-z0-9._:/-]{0,9}", 0..3);
+    let credentials = of((of(words()), any::<bool>()));
+    prop_oneof![
+        (name(), of(words()), about(), any::<bool>()).prop_map(|(new_cluster, context, about, insecure_skip_tls_verify)| {
+            ClusterCommand::Add { new_cluster, context, about, insecure_skip_tls_verify }
+        }),
+        Just(ClusterCommand::List),
+        of(name()).prop_map(|cluster| ClusterCommand::Show { cluster }),
+        of(name()).prop_map(|cluster| ClusterCommand::Check { cluster }),
+        of(name()).prop_map(|cluster| ClusterCommand::Namespaces { cluster }),
+        (name(), about(), credentials).prop_map(|(cluster, about, new)| {
+            let (credentials, (context, insecure_skip_tls_verify)) = (new.is_some(), new.unwrap_or_default());
+            ClusterCommand::Update { cluster, about, credentials, context, insecure_skip_tls_verify }
+        }),
+        (name(), tags).prop_map(|(cluster, tags)| ClusterCommand::Tag { cluster, tags }),
+        (name(), name()).prop_map(|(cluster, new_cluster)| ClusterCommand::Rename { cluster, new_cluster }),
+        (name(), any::<bool>()).prop_map(|(cluster, yes)| ClusterCommand::Remove { cluster, yes }),
+        (name(), of(label())).prop_map(|(cluster, namespace)| ClusterCommand::Default { cluster, namespace }),
+    ]
+    .prop_map(Command::Cluster)
+}
+
+fn variables() -> impl Strategy<Value = Vec<PlainVar>> {
+    prop::collection::btree_map("[A-Z_][A-Z0-9_]{0,9}", "[ a-z'\"\\\\,=\n“–]{0,20}", 0..3).prop_map(|variables| {
+        let plain = variables.into_iter().filter(|(name, value)| !sensitive(name, value));
+        plain.map(|(name, value)| PlainVar { name, value }).collect()
+    })
+}
+
+fn changes() -> impl Strategy<Value = ServiceChanges> {
+    let expose = prop::sample::select(vec![Expose::Cluster, Expose::NodePort, Expose::LoadBalancer, Expose::Ingress]);
+    let keys = || prop::collection::vec(key(), 0..3);
+    (variables(), of(0..=500_u32), of("/[a-z?=]{0,9}"), of(expose), keys(), keys()).prop_map(
+        |(set, replicas, health_path, expose, secret, plain)| ServiceChanges {
+            set,
+            replicas,
+            health_path,
+            expose,
+            secret,
+            plain,
+        },
+    )
+}
+
+fn service() -> impl Strategy<Value = Command> {
+    let scan = (site(), any::<bool>(), any::<bool>()).prop_map(|(site, all, refresh)| {
+        let all_namespaces = all && site.namespace.is_none();
+        Command::Infra(InfraCommand::Scan { site, all_namespaces, refresh })
+    });
+    let id = || "[A-Za-z0-9_][A-Za-z0-9._-]{0,9}(:[a-z0-9_][a-z0-9._-]{0,9})?";
+    let deploy = (id(), of(release()), changes(), any::<[bool; 4]>(), site()).prop_map(
+        |(service, new_release, changes, [with_dependencies, infra, dry_run, yes], site)| ServiceCommand::Deploy {
+            service,
+            new_release,
+            changes,
+            with_dependencies,
+            infra,
+            dry_run,
+            yes,
+            site,
+        },
+    );
+    let keys = || prop::collection::vec(key(), 0..3);
+    let made = prop_oneof![
+        (release(), of("https://[a-z]{1,9}\\.[a-z]{2,3}/[a-z/?=&.]{0,9}"))
+            .prop_map(|(new_file, url)| ServiceCommand::Add { new_file, url }),
+        any::<bool>().prop_map(|infra| ServiceCommand::Catalogue { infra }),
+        id().prop_map(|service| ServiceCommand::Show { service }),
+        deploy,
+        (release(), variables(), keys(), keys(), keys(), site()).prop_map(|(release, set, unset, secret, plain, site)| {
+            ServiceCommand::Env { release, set, unset, secret, plain, site }
+        }),
+        (release(), changes(), any::<[bool; 2]>(), site()).prop_map(|(release, changes, [dry_run, yes], site)| {
+            ServiceCommand::Update { release, changes, dry_run, yes, site }
+        }),
+    ];
+    let looked = prop_oneof![
+        site().prop_map(|site| ServiceCommand::List { site }),
+        (release(), site()).prop_map(|(release, site)| ServiceCommand::Status { release, site }),
+        (release(), of(label()), 1..=10_000_u32, of(1..=1_000_000_u64), any::<[bool; 2]>(), site()).prop_map(
+            |(release, workload, tail, since, [previous, follow], site)| {
+                let (since, follow) = (since.map(Period), follow && !previous);
+                ServiceCommand::Logs { release, workload, tail, since, previous, follow, site }
+            }
+        ),
+        (release(), of(1..9_u32), site()).prop_map(|(release, revision, site)| ServiceCommand::Manifests {
+            release,
+            revision,
+            site
+        }),
+        (release(), site()).prop_map(|(release, site)| ServiceCommand::Export { release, site }),
+    ];
+    let worked = prop_oneof![
+        (release(), of(label()), site()).prop_map(|(release, workload, site)| ServiceCommand::Restart {
+            release,
+            workload,
+            site
+        }),
+        (release(), 0..=500_u32, of(label()), site())
+            .prop_map(|(release, replicas, workload, site)| { ServiceCommand::Scale { release, replicas, workload, site } }),
+        (release(), of(label()), 1..=3_600_u64, site(), argv()).prop_map(|(release, workload, timeout, site, argv)| {
+            ServiceCommand::Exec { release, workload, timeout: Period(timeout), site, argv }
+        }),
+        (release(), of(1..=u16::MAX), of(label()), 1..=3_600_u64, site()).prop_map(|(release, port, workload, timeout, site)| {
+            ServiceCommand::PortForward { release, port, workload, timeout: Period(timeout), site }
+        }),
+        (release(), of(1..99_u32), any::<bool>(), site())
+            .prop_map(|(release, to, yes, site)| { ServiceCommand::Rollback { release, to, yes, site } }),
+        (release(), any::<[bool; 2]>(), site())
+            .prop_map(|(release, [keep_data, yes], site)| { ServiceCommand::Delete { release, keep_data, yes, site } }),
+    ];
+    prop_oneof![prop_oneof![made.boxed(), looked.boxed(), worked.boxed()].prop_map(Command::Service), scan]
 }
 
 proptest! {
