@@ -3,12 +3,18 @@
 //! Invariant: an [`Authorized`] cannot be made elsewhere, and handlers take nothing else. What somebody may not see is not
 //! confirmed to exist: the refusal is the same as for what there is not.
 
+mod clusters;
+
 use std::collections::{HashMap, HashSet};
 
-use gaggle_commands::{ApprovalCommand, Command, ProjectCommand, ProjectSecretCommand, Role, SessionCommand, Target};
+use gaggle_commands::{ApprovalCommand, Command, InfraCommand, ProjectCommand, ProjectSecretCommand, Role, SessionCommand, Target};
+
+pub use clusters::{ClusterRule, Meant, meant, visible_clusters, visible_releases};
 
 use crate::error::{Result, refused};
-use crate::model::{Actor, Approval, ApprovalId, Origin, PersonId, Project, ProjectId, Session, SessionId, Values};
+use crate::model::{
+    Actor, Approval, ApprovalId, Cluster, Origin, PersonId, Project, ProjectId, Release, Session, SessionId, Values,
+};
 use crate::store::Store;
 
 const NO_ROLE: &str = "You have no role in Gaggle yet. Ask an admin to add you under `[access]`.";
@@ -22,6 +28,7 @@ pub struct Policy {
     pub roles: HashMap<String, Role>,
     /// Who may run commands beside an agent without being an admin, by `surface:id` or person.
     pub executors: HashSet<String>,
+    pub cluster_rules: Vec<ClusterRule>,
 }
 
 impl Policy {
@@ -77,6 +84,9 @@ pub enum Subject {
     Project(Project),
     Session(Session, Project),
     Approval(Approval, Project),
+    /// With the namespace that is meant.
+    Cluster(Cluster, String),
+    Release(Release, Cluster),
 }
 
 /// A command that its sender may send.
@@ -100,7 +110,7 @@ impl Authorized {
     pub fn project(&self) -> Result<&Project> {
         match &self.subject {
             Subject::Project(p) | Subject::Session(_, p) | Subject::Approval(_, p) => Ok(p),
-            Subject::Nothing => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its project"))),
+            Subject::Nothing | Subject::Cluster(..) | Subject::Release(..) => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its project"))),
         }
     }
 
@@ -110,10 +120,32 @@ impl Authorized {
             _ => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its session"))),
         }
     }
+
+    /// With the namespace that is meant.
+    pub fn cluster(&self) -> Result<(&Cluster, &str)> {
+        match &self.subject {
+            Subject::Cluster(cluster, namespace) => Ok((cluster, namespace)),
+            Subject::Release(release, cluster) => Ok((cluster, &release.namespace)),
+            _ => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its cluster"))),
+        }
+    }
+
+    pub fn release(&self) -> Result<(&Release, &Cluster)> {
+        match &self.subject {
+            Subject::Release(release, cluster) => Ok((release, cluster)),
+            _ => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its release"))),
+        }
+    }
 }
 
 /// Checks a command once, before its handler.
-pub async fn authorize(store: &Store, caller: Caller, command: Command, values: Option<Values>) -> Result<Authorized> {
+pub async fn authorize(
+    store: &Store,
+    policy: &Policy,
+    caller: Caller,
+    command: Command,
+    values: Option<Values>,
+) -> Result<Authorized> {
     let need = command.entry().need;
     let Some(general) = caller.role else {
         return refused(NO_ROLE);
@@ -135,12 +167,49 @@ pub async fn authorize(store: &Store, caller: Caller, command: Command, values: 
             let role = caller.role_on(&project);
             (Subject::Approval(approval, project), role)
         }
+        Target::Cluster => {
+            let (cluster, namespace) = clusters::named(&command);
+            let meant = meant(store, policy, &caller, cluster, namespace).await?;
+            // Of a cluster as a whole, no namespace is asked for; scanning all of them is a right of its own.
+            let whole = matches!(&command, Command::Cluster(_) if namespace.is_none());
+            let asked = (!whole).then_some(meant.namespace.as_str());
+            let all = matches!(&command, Command::Infra(InfraCommand::Scan { all_namespaces: true, .. }));
+            let role = match all {
+                true if !policy.sees_all_of(&caller, &meant.cluster) => None,
+                true => policy.role_on_cluster(&caller, &meant.cluster, None),
+                false => policy.role_on_cluster(&caller, &meant.cluster, asked),
+            };
+            if role.is_none() {
+                return refused(match all {
+                    true => format!(
+                        "You may not look into all namespaces of the cluster `{}`. Say `--namespace` with one that you may use.",
+                        meant.cluster.name
+                    ),
+                    false => format!(
+                        "You may not use the namespace `{}` of the cluster `{}`. Say `--namespace` with one that you may use, or ask an \
+                         admin for a rule under `[clusters.rules]`.",
+                        meant.namespace, meant.cluster.name
+                    ),
+                });
+            }
+            (Subject::Cluster(meant.cluster, meant.namespace), role)
+        }
+        Target::Release => {
+            let (release, cluster) = clusters::find_release(store, policy, &caller, &command).await?;
+            let role = policy.role_on_release(&caller, &release, &cluster);
+            (Subject::Release(release, cluster), role)
+        }
     };
     let always = matches!(&command, Command::Approve(a) if a.always);
     let least = if always { Role::Owner } else { need.role };
     if role.is_none_or(|r| r < least) {
         let have = role.map_or_else(|| "none".to_owned(), |r| r.to_string());
-        let whose = if need.of == Target::Person { "" } else { " of this project" };
+        let whose = match need.of {
+            Target::Person => "",
+            Target::Project | Target::Session | Target::Approval => " of this project",
+            Target::Cluster => " of this cluster",
+            Target::Release => " of this release",
+        };
         return refused(format!(
             "`/{}`{} takes the role {least}{whose}; yours is {have}. Ask {}.",
             command.path(),
@@ -341,6 +410,9 @@ fn project_of(command: &Command) -> Option<&str> {
         | Command::Unlink(_)
         | Command::Status
         | Command::Audit(_)
+        | Command::Cluster(_)
+        | Command::Infra(_)
+        | Command::Service(_)
         | Command::Help(_) => None,
     }
 }

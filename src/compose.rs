@@ -30,10 +30,13 @@ pub mod translate;
 mod unique;
 mod units;
 mod validate;
+mod variables;
 mod words;
 mod yaml;
 
 pub use bound::Bound;
 pub use fault::{Place, Refused, Told};
 pub use files::Access;
-pub use read::{Input, Project, Reading, read, variables};
+pub use interpolate::tree::Asked;
+pub use variables::{Variable, settable};
+pub use read::{Input, Project, Reading, read, survey, variables};

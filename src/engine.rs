@@ -213,7 +213,7 @@ impl Engine {
     async fn command(&self, origin: Origin, source: Option<String>, command: Command, values: Option<Values>) -> Result<Ticket> {
         let caller = self.caller(&origin).await?;
         let summary = format!("/{}", command.summary().trim_start_matches('/'));
-        let mut call = match access::authorize(self.work().store(), caller.clone(), command, values).await {
+        let mut call = match access::authorize(self.work().store(), &self.0.context.policy, caller.clone(), command, values).await {
             Ok(call) => call,
             Err(error) => {
                 self.audit(&caller, summary, format!("refused: {error}"));
@@ -231,6 +231,7 @@ impl Engine {
         if handlers::opens_turn(&call.command) {
             return match Box::pin(handlers::handle(&self.0.context, call)).await? {
                 Outcome::Turn(ticket) => Ok(Ticket::turn(ticket)),
+                Outcome::Ask(more) => Box::pin(self.ask_more(*more)).await,
                 Outcome::Reply(reply) => {
                     let ok = reply.notice == Notice::Ok;
                     self.reply(&origin, reply).await;
@@ -244,6 +245,7 @@ impl Engine {
     fn spawn(&self, call: Authorized, summary: String) -> Ticket {
         let engine = self.clone();
         let caller = call.caller.clone();
+        let asks = call.command.entry().asks;
         let private = call.command.entry().visibility == Visibility::Private;
         let (told, origin) = (self.clone(), caller.origin.clone());
         let task = tokio::spawn(async move {
@@ -251,6 +253,10 @@ impl Engine {
             let reply = match result {
                 Ok(Outcome::Reply(reply)) => Reply { private, ..reply },
                 Ok(Outcome::Turn(ticket)) => return ticket.ended().await == TurnState::Done,
+                Ok(Outcome::Ask(more)) => match Box::pin(engine.ask_more(*more)).await {
+                    Ok(ticket) => return ticket.ended().await,
+                    Err(error) => error.reply(),
+                },
                 Err(error) => {
                     let error = error.told();
                     engine.audit(&caller, summary, format!("failed: {error}"));
@@ -263,7 +269,7 @@ impl Engine {
         });
         Ticket {
             turn: None,
-            asks: false,
+            asks,
             ended: async move {
                 match task.await {
                     Ok(ok) => ok,

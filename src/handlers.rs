@@ -5,8 +5,11 @@ mod ask;
 mod audit;
 mod candidates;
 mod cards;
+mod cluster;
+mod cluster_form;
 mod exec;
 mod general;
+mod infra;
 mod link;
 mod project;
 mod project_channel;
@@ -22,9 +25,10 @@ pub use link::Links;
 
 use crate::access::{Authorized, Policy};
 use crate::error::Result;
-use crate::model::{Form, Reply, Timestamp};
+use crate::model::{Form, Progress, Reply, Timestamp, Values};
 use crate::runtime::Feature;
-use crate::work::{TurnTicket, Work};
+use crate::scan::Kinds;
+use crate::work::{Catalogue, Clusters, TurnTicket, Work};
 
 /// What handlers work with.
 pub struct Context {
@@ -32,6 +36,10 @@ pub struct Context {
     pub policy: Policy,
     pub about: About,
     pub links: Links,
+    pub clusters: Clusters,
+    pub catalogue: Catalogue,
+    pub kinds: Kinds,
+    pub deploys: Deploys,
 }
 
 /// Facts about this program.
@@ -48,6 +56,24 @@ pub enum Outcome {
     Reply(Reply),
     /// A message was taken; its turn shows what becomes of it.
     Turn(TurnTicket),
+    /// It needs something more, which only now is known.
+    Ask(Box<More>),
+}
+
+/// A command that goes on once a form is filled in; it is then authorized again.
+#[derive(Debug)]
+pub struct More {
+    pub call: Authorized,
+    pub form: Form,
+    /// What was filled in before, and what the handler wants to know of by then. Fields of the form come beside it.
+    pub kept: Values,
+}
+
+/// What a handler came to that may have to ask.
+#[derive(Debug)]
+enum Step {
+    Reply(Reply),
+    Ask(Form, Values),
 }
 
 /// Whether the command is accepted only once its turn is durable.
@@ -80,7 +106,22 @@ pub fn form(context: &Context, call: &Authorized) -> Result<Option<Form>> {
 
 /// Each kind has a future of its own size: what is small does not carry the largest one's.
 pub async fn handle(context: &Context, call: Authorized) -> Result<Outcome> {
+    let step = match &call.command {
+        Command::Cluster(command) => Box::pin(cluster::handle(context, &call, command)).await?,
+        Command::Service(command) => Box::pin(service::handle(context, &call, command)).await?,
+        _ => return Box::pin(plain(context, call)).await,
+    };
+    Ok(match step {
+        Step::Reply(reply) => Outcome::Reply(reply),
+        Step::Ask(form, kept) => Outcome::Ask(Box::new(More { call, form, kept })),
+    })
+}
+
+/// What never has to ask for more.
+async fn plain(context: &Context, call: Authorized) -> Result<Outcome> {
     let reply = match &call.command {
+        Command::Cluster(_) | Command::Service(_) => return Err(crate::error::Error::Broken(anyhow::anyhow!("not a plain command"))),
+        Command::Infra(command) => Box::pin(infra::handle(context, &call, command)).await?,
         Command::Ask(ask) => return Box::pin(ask::ask(context, &call, ask)).await.map(Outcome::Turn),
         Command::Session(SessionCommand::Retry { .. }) => {
             return Box::pin(session::retry(context, &call)).await.map(Outcome::Turn);
@@ -100,4 +141,25 @@ pub async fn handle(context: &Context, call: Authorized) -> Result<Outcome> {
         Command::Help(help) => general::help(&call, help)?,
     };
     Ok(Outcome::Reply(reply))
+}
+
+/// Shows a step of what somebody asked for.
+async fn progress(context: &Context, call: &Authorized, step: Progress) {
+    if let Some(chat) = context.work.chat(&call.caller.origin) {
+        chat.progress(&call.caller.origin, step).await;
+    }
+}
+
+/// As the end of a sentence: one full stop.
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end().trim_end_matches('.'))
+}
+
+/// Ten letters and digits, a letter first.
+fn new_id() -> Result<String> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).map_err(|e| crate::error::Error::Broken(anyhow::anyhow!("no randomness: {e}")))?;
+    let letters = bytes.iter().enumerate();
+    Ok(letters.map(|(at, b)| char::from(LETTERS[usize::from(*b) % if at == 0 { 24 } else { 32 }])).collect())
 }

@@ -84,6 +84,8 @@ pub struct Entry {
     pub executes: bool,
     /// Its answer takes more than a look into the store: surfaces with deadlines say so first.
     pub works: bool,
+    /// It may ask for more once it has begun, so that it may take as long as a person likes.
+    pub asks: bool,
     /// Only the console has it; elsewhere the platform's own threads do its work.
     pub console_only: bool,
     /// At least one, each a whole command.
@@ -100,6 +102,7 @@ const fn command(path: &'static str, role: Role, of: Target, examples: &'static 
         secret: false,
         executes: false,
         works: false,
+        asks: false,
         console_only: false,
         examples,
     }
@@ -127,6 +130,11 @@ impl Entry {
         self
     }
     const fn works(mut self) -> Self {
+        self.works = true;
+        self
+    }
+    const fn asks(mut self) -> Self {
+        self.asks = true;
         self.works = true;
         self
     }
@@ -206,7 +214,7 @@ pub const CATALOG: &[Entry] = &[
     command("session delete", Member, Session, &["/session delete s12", "/session delete s12 --yes"]).confirmed(),
     command("cluster add", Member, Person, &["/cluster add prod", "/cluster add prod --provider EKS --tag eu --namespace shop"])
         .private()
-        .works(),
+        .asks(),
     command("cluster list", Viewer, Person, &["/cluster list"]).private(),
     command("cluster show", Viewer, Cluster, &["/cluster show prod"]).private(),
     command("cluster check", Viewer, Cluster, &["/cluster check prod"]).private().works(),
@@ -218,10 +226,10 @@ pub const CATALOG: &[Entry] = &[
         &["/cluster update prod --provider EKS --namespace shop", "/cluster update prod --credentials"],
     )
     .private()
-    .works(),
+    .asks(),
     command("cluster tag", Owner, Cluster, &["/cluster tag prod production eu"]),
     command("cluster rename", Owner, Cluster, &["/cluster rename prod production"]),
-    command("cluster remove", Owner, Cluster, &["/cluster remove prod", "/cluster remove prod --yes"]).confirmed(),
+    command("cluster remove", Owner, Cluster, &["/cluster remove prod", "/cluster remove prod --yes"]).confirmed().asks(),
     command("cluster default", Member, Cluster, &["/cluster default prod", "/cluster default prod --namespace shop"]),
     command("infra scan", Viewer, Cluster, &["/infra scan", "/infra scan --cluster prod --all-namespaces"]).works(),
     command("service add", Member, Person, &["/service add shop", "/service add shop https://example.com/compose.yaml"]).works(),
@@ -238,10 +246,10 @@ pub const CATALOG: &[Entry] = &[
         ],
     )
     .confirmed()
-    .works(),
+    .asks(),
     command("service env", Member, Release, &["/service env web --set LOG_LEVEL=debug", "/service env web --secret API_KEY"])
         .private()
-        .works(),
+        .asks(),
     command("service list", Viewer, Person, &["/service list", "/service list --cluster prod"]).private(),
     command("service status", Viewer, Release, &["/service status web"]).private().works(),
     command("service logs", Viewer, Release, &["/service logs web", "/service logs web --since 10m --follow"]).private().works(),
@@ -263,10 +271,10 @@ pub const CATALOG: &[Entry] = &[
         &["/service update web --set REGION=us", "/service update web --replicas 3 --yes"],
     )
     .confirmed()
-    .works(),
+    .asks(),
     command("service rollback", Member, Release, &["/service rollback web", "/service rollback web --to 3 --yes"])
         .confirmed()
-        .works(),
+        .asks(),
     command("service delete", Owner, Release, &["/service delete web", "/service delete web --keep-data --yes"])
         .confirmed()
         .works(),

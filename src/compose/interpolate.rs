@@ -8,6 +8,8 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Defaults in defaults.
 const DEPTH: usize = 40;
+/// As many variables as anybody would fill in.
+const MENTIONS: usize = 1_000;
 /// The longest text that variables may make of one.
 const LONGEST: usize = 4 << 20;
 
@@ -110,6 +112,64 @@ fn expand(text: &str, lookup: Lookup<'_>, unset: &mut Vec<String>, out: &mut Str
         return Err(Wrong::Long);
     }
     Ok(())
+}
+
+/// A variable that a text mentions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    pub name: String,
+    /// What stands for it if it has no value, as it is written.
+    pub default: Option<String>,
+    /// It has to have one, and why, if that is said.
+    pub required: Option<String>,
+    /// Nothing else is in the text.
+    pub alone: bool,
+}
+
+/// The variables of a text, those in defaults too. A text that is no good has those before its fault.
+pub fn mentions(text: &str) -> Vec<Mention> {
+    let mut found = Vec::new();
+    mentioned(text, &mut found, 0);
+    found
+}
+
+fn mentioned(text: &str, found: &mut Vec<Mention>, depth: usize) {
+    if depth > DEPTH || found.len() > MENTIONS {
+        return;
+    }
+    let bytes = text.as_bytes();
+    let mut line = Line::default();
+    let mut at = 0;
+    while let Some(dollar) = text[at..].find('$').map(|dollar| at + dollar) {
+        let braced = bytes.get(dollar + 1) == Some(&b'{');
+        let start = dollar + 1 + usize::from(braced);
+        let end = start + name_length(bytes.get(start..).unwrap_or_default());
+        if end == start {
+            // A plain dollar, or two that stand for one.
+            at = (dollar + 1 + usize::from(bytes.get(dollar + 1) == Some(&b'$'))).min(text.len());
+            continue;
+        }
+        let mut mention = Mention { name: text[start..end].to_owned(), default: None, required: None, alone: false };
+        let mut close = end;
+        if braced && bytes.get(end) == Some(&b'}') {
+            close = end + 1;
+        } else if braced {
+            let Some((operator, _, argument)) = operator(bytes, end) else { return };
+            let Some(last) = line.last_brace(bytes, argument) else { return };
+            let brace = closing_brace(&bytes[dollar..=last]).map_or(last, |close| dollar + close);
+            let Some(argument) = text.get(argument..brace) else { return };
+            match operator {
+                Operator::Default => mention.default = Some(argument.to_owned()),
+                Operator::Required => mention.required = Some(argument.to_owned()),
+                Operator::Instead => mention.default = Some(String::new()),
+            }
+            mentioned(argument, found, depth + 1);
+            close = brace + 1;
+        }
+        mention.alone = depth == 0 && dollar == 0 && close == text.len();
+        found.push(mention);
+        at = close;
+    }
 }
 
 fn plain(name: &str, lookup: Lookup<'_>, unset: &mut Vec<String>, out: &mut String) {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::budget::Budget;
 use super::fault::{Fault, Result, fault};
 use super::files::Files;
-use super::interpolate::tree::{Heard, interpolate};
+use super::interpolate::tree::{Asked, Heard, interpolate};
 use super::node::{Mark, Node, Path};
 use super::paths::Resolver;
 use super::yaml::{self, Document};
@@ -34,6 +34,8 @@ pub struct Loader {
     /// The folder that shown paths are relative to.
     pub shown_from: String,
     included: include::Cache,
+    /// The variables that are mentioned, if that is what the reading is for.
+    pub asked: Option<Vec<Asked>>,
 }
 
 /// A file of a model, possibly parsed already.
@@ -74,6 +76,7 @@ impl Loader {
             home,
             shown_from,
             included: include::Cache::default(),
+            asked: None,
         }
     }
 
@@ -141,9 +144,12 @@ impl Loader {
                 format!("a compose file is a mapping: `services:` and so on, and this is {}", root.kind()),
             );
         }
-        let mut heard = Heard::default();
+        let mut heard = Heard { asked: self.asked.is_some().then(Vec::new), ..Heard::default() };
         interpolate(&mut root, &|name| context.environment.get(name).cloned(), &mut self.budget, &mut heard);
         self.remarks.append(&mut heard.remarks);
+        if let (Some(all), Some(asked)) = (&mut self.asked, heard.asked) {
+            all.extend(asked);
+        }
         if !heard.faults.is_empty() {
             return Err(self.several(heard.faults));
         }

@@ -10,6 +10,7 @@ use super::consistent::{self, Parts};
 use super::fault::{Fault, Place, Refused, Result, Told, fault};
 use super::files::{Access, Files};
 use super::interpolate::substitute;
+use super::interpolate::tree::Asked;
 use super::load::{Context, Environment, Loader, Source};
 use super::node::{Mark, Node};
 use super::{canonical, normalize, paths};
@@ -79,15 +80,25 @@ fn place(names: &[String], mark: Mark) -> Option<Place> {
 }
 
 pub fn read(reading: Reading) -> Result<Project, Refused> {
+    read_with(reading, false).map(|(project, _)| project)
+}
+
+/// The project as it would be, and the variables that its files mention. One that has to be set and is not is no fault here.
+pub fn survey(reading: Reading) -> Result<(Project, Vec<Asked>), Refused> {
+    read_with(reading, true)
+}
+
+fn read_with(reading: Reading, asking: bool) -> Result<(Project, Vec<Asked>), Refused> {
     let folder = reading.folder.to_string_lossy().into_owned();
     let home = reading.environment.get("HOME").filter(|home| !home.is_empty()).cloned();
     let mut loader = Loader::new(Files::new(reading.access.clone()), home, folder.clone());
+    loader.asked = asking.then(Vec::new);
     let told = |loader: &Loader, fault: &Fault| Told { place: place(&loader.names, fault.at), text: fault.text.clone() };
     match project(reading, &folder, &mut loader) {
         Ok(mut project) => {
             project.warnings = warnings(&loader);
             project.names = std::mem::take(&mut loader.names);
-            Ok(project)
+            Ok((project, loader.asked.take().unwrap_or_default()))
         }
         Err(first) => {
             let rest = std::mem::take(&mut loader.faults);

@@ -26,7 +26,7 @@ pub fn read(reader: &mut Reader) -> Policy {
     let default_role = default_role(reader);
     let mut roles: HashMap<_, _> = roles.0.into_iter().map(|(who, (role, _))| (who, role)).collect();
     roles.entry(OPERATOR.to_owned()).or_insert(Role::Admin);
-    Policy { default_role, roles, executors: executors(reader) }
+    Policy { default_role, roles, executors: executors(reader), cluster_rules: Vec::new() }
 }
 
 fn executors(reader: &mut Reader) -> HashSet<String> {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::{Engine, FORM_LIFE, Ticket};
 use crate::access::{self, Authorized, Caller};
 use crate::error::{Result, refused};
-use crate::handlers;
+use crate::handlers::{self, More};
 use crate::model::{Field, Form, FormId, Notice, Origin, PersonId, Reply, Values};
 
 /// Forms that may be open at once; the next is refused.
@@ -43,8 +43,8 @@ struct Pending {
 
 /// What the form's values are for.
 enum Wanted {
-    /// They go with this command.
-    Values(Box<Command>),
+    /// They go with this command, and with what was filled in before.
+    Values(Box<Command>, Values),
     /// They are the arguments of the command at this path.
     Arguments(String),
 }
@@ -62,7 +62,13 @@ impl Forms {
 impl Engine {
     pub(super) async fn ask_form(&self, call: Authorized, form: Form) -> Result<Ticket> {
         let (asker, source) = (call.caller, call.source);
-        self.open_form(asker, source, form, Wanted::Values(Box::new(call.command))).await
+        self.open_form(asker, source, form, Wanted::Values(Box::new(call.command), Values::default())).await
+    }
+
+    /// Asks for what a command found out that it still needs.
+    pub(super) async fn ask_more(&self, more: More) -> Result<Ticket> {
+        let More { call, form, kept } = more;
+        self.open_form(call.caller, call.source, form, Wanted::Values(Box::new(call.command), kept)).await
     }
 
     pub(super) fn asks_for_arguments(&self, origin: &Origin) -> bool {
@@ -191,7 +197,10 @@ impl Engine {
             return refused(format!("The form `{id}` is not open any longer. Send its command again."));
         };
         let result = match pending.wanted {
-            Wanted::Values(command) => self.command(pending.origin.clone(), pending.source, *command, Some(values)).await,
+            Wanted::Values(command, mut kept) => {
+                kept.0.extend(values.0);
+                self.command(pending.origin.clone(), pending.source, *command, Some(kept)).await
+            }
             Wanted::Arguments(path) => match gaggle_commands::parse_options(&path, &options(&values)) {
                 Ok(command) => self.command(pending.origin.clone(), pending.source, command, None).await,
                 Err(usage) => refused(usage.to_string()),

@@ -51,7 +51,7 @@ async fn create(context: &Context, call: &Authorized, name: &str, settings: &gag
     let settings = project_settings::checked(context, Settings::default(), settings)?;
     let now = Timestamp::now();
     let project = Project {
-        id: new_id()?,
+        id: ProjectId(super::new_id()?),
         owner: call.caller.person.clone(),
         name: name.to_owned(),
         status: Status::Inactive,
@@ -302,14 +302,4 @@ async fn logs(context: &Context, call: &Authorized, query: LogQuery) -> Result<R
         Reply::ok(show::fenced(&text))
     };
     Ok(reply.with("lines", all))
-}
-
-/// Ten letters and digits, a letter first.
-fn new_id() -> Result<ProjectId> {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes).map_err(|e| Error::Broken(anyhow::anyhow!("no randomness: {e}")))?;
-    let id =
-        bytes.iter().enumerate().map(|(at, b)| char::from(LETTERS[usize::from(*b) % if at == 0 { 24 } else { 32 }])).collect();
-    Ok(ProjectId(id))
 }

@@ -58,3 +58,10 @@ pub struct Form {
 /// What was filled in, by field name.
 #[derive(Debug, Default)]
 pub struct Values(pub BTreeMap<String, SecretString>);
+
+impl Values {
+    /// For what is asked for in several steps.
+    pub fn copy(&self) -> Self {
+        Self(self.0.clone())
+    }
+}

@@ -56,6 +56,14 @@ named!(
     ProjectId
 );
 named!(
+    /// A cluster that somebody added, for ever: as a project's, so that it can be renamed.
+    ClusterId
+);
+named!(
+    /// A release, for ever: as a project's, so that its objects are known by it.
+    ReleaseId
+);
+named!(
     /// A place where people talk: `surface:…`, and for a thread `#` and what tells it from the others there.
     ConversationId
 );

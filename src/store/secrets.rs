@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::Store;
 use super::table::{self, Read as _, SECRETS};
 use crate::error::{Error, Result};
-use crate::model::{PersonId, ProjectId};
+use crate::model::{ClusterId, PersonId, ProjectId, ReleaseId};
 
 /// Whose a secret is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,9 @@ pub enum Scope {
     Project(ProjectId),
     /// All of a person's projects.
     Person(PersonId),
+    /// The way into a cluster.
+    Cluster(ClusterId),
+    Release(ReleaseId),
 }
 
 impl Scope {
@@ -20,6 +23,8 @@ impl Scope {
         match self {
             Scope::Project(id) => format!("project {id}"),
             Scope::Person(id) => format!("person {id}"),
+            Scope::Cluster(id) => format!("cluster {id}"),
+            Scope::Release(id) => format!("release {id}"),
         }
     }
 }

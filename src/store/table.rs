@@ -9,10 +9,13 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::audit::AuditEntry;
 use super::broken;
+use super::clusters::KeptScan;
 use super::inbox::{Kept, Receipt};
+use super::releases::KeptFile;
 use crate::error::{Error, Result};
 use crate::model::{
-    Approval, ApprovalId, ConversationId, PersonId, Project, ProjectId, Session, SessionId, Thread, Turn, TurnId,
+    Approval, ApprovalId, ChannelCluster, Cluster, ClusterId, ConversationId, PersonId, Project, ProjectId, Release, ReleaseId,
+    Revision, Session, SessionId, Thread, Turn, TurnId,
 };
 
 /// The layout of a value, before its JSON.
@@ -60,9 +63,16 @@ pub const DRAFTS: Table<TurnId, String> = Table::new("drafts");
 pub const ATTACHMENTS: Table<(TurnId, u64), String> = Table::new("attachments");
 pub const NAMES: Table<PersonId, String> = Table::new("names");
 pub const CHANNEL_PROJECTS: Table<ConversationId, ProjectId> = Table::new("channel_projects");
+pub const CLUSTERS: Table<ClusterId, Cluster> = Table::new("clusters");
+pub const CHANNEL_CLUSTERS: Table<ConversationId, ChannelCluster> = Table::new("channel_clusters");
+/// By cluster, and by namespace or `*`.
+pub const SCANS: Table<(String, String), KeptScan> = Table::new("scans");
+pub const RELEASES: Table<ReleaseId, Release> = Table::new("releases");
+pub const REVISIONS: Table<(ReleaseId, u64), Revision> = Table::new("revisions");
+pub const COMPOSE_FILES: Table<String, KeptFile> = Table::new("compose_files");
 
 /// Every table, for the backup and so that a reader finds each one there.
-pub const ALL: [&str; 25] = [
+pub const ALL: [&str; 31] = [
     META.name,
     NOTES.name,
     IDENTITIES.name,
@@ -88,6 +98,12 @@ pub const ALL: [&str; 25] = [
     ATTACHMENTS.name,
     NAMES.name,
     CHANNEL_PROJECTS.name,
+    CLUSTERS.name,
+    CHANNEL_CLUSTERS.name,
+    SCANS.name,
+    RELEASES.name,
+    REVISIONS.name,
+    COMPOSE_FILES.name,
 ];
 
 pub fn raw(name: &'static str) -> Raw {
@@ -130,7 +146,8 @@ macro_rules! wrapped {
         }
     )*};
 }
-wrapped!(SessionId(u64), TurnId(u64), ApprovalId(u64), ProjectId(String), ConversationId(String), PersonId(String));
+wrapped!(SessionId(u64), TurnId(u64), ApprovalId(u64), ProjectId(String), ConversationId(String), PersonId(String),
+    ClusterId(String), ReleaseId(String));
 
 macro_rules! pair_of_text {
     ($($a:ident, $b:ident);*) => {$(
@@ -145,7 +162,7 @@ macro_rules! pair_of_text {
         }
     )*};
 }
-pair_of_text!(PersonId, String; PersonId, ProjectId; ProjectId, SessionId; String, String);
+pair_of_text!(PersonId, String; PersonId, ProjectId; ProjectId, SessionId; String, String; ReleaseId, u64);
 
 macro_rules! pair_of_numbers {
     ($($a:ident, $b:ident);*) => {$(

@@ -81,3 +81,25 @@ proptest! {
         prop_assert_eq!(good(&text.replace('$', "$$")), text);
     }
 }
+
+#[test]
+fn what_a_text_mentions() {
+    let found = |text: &str| -> Vec<String> {
+        mentions(text)
+            .into_iter()
+            .map(|m| {
+                let default = m.default.map(|d| format!("-{d}")).unwrap_or_default();
+                let required = m.required.map(|r| format!("?{r}")).unwrap_or_default();
+                format!("{}{default}{required}{}", m.name, if m.alone { "!" } else { "" })
+            })
+            .collect()
+    };
+    assert_eq!(found("no variable, $$5 and $5 and $"), [""; 0]);
+    assert_eq!(found("$A"), ["A!"]);
+    assert_eq!(found("a ${A}${B:-x}"), ["A", "B-x"]);
+    assert_eq!(found("${A:-${B?no}}"), ["B?no", "A-${B?no}!"]);
+    assert_eq!(found("${A:+yes}"), ["A-!"]);
+    assert_eq!(found("${A:-{\"a\": 1}}"), ["A-{\"a\": 1}!"]);
+    assert_eq!(found("${"), [""; 0]);
+    assert_eq!(found("ü$$${É}$A_1ü"), ["A_1"]);
+}

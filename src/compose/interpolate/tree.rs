@@ -4,7 +4,7 @@
 use super::super::budget::Budget;
 use super::super::fault::Fault;
 use super::super::node::{ITEM, Map, Mark, Node, Path, Value};
-use super::{Lookup, substitute};
+use super::{Lookup, Mention, Wrong, mentions, substitute};
 
 /// As many faults as people want to read at once.
 const MOST: usize = 30;
@@ -18,6 +18,17 @@ pub struct Heard {
     spent: bool,
     pub faults: Vec<Fault>,
     pub remarks: Vec<(Mark, String)>,
+    /// Not to be resolved, but to find out what would be needed.
+    pub asked: Option<Vec<Asked>>,
+}
+
+/// A variable that somebody may set, and where it is mentioned.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub service: Option<String>,
+    /// The variable of the service's own environment, if it is there.
+    pub key: Option<String>,
+    pub mention: Mention,
 }
 
 pub fn interpolate(root: &mut Node, lookup: Lookup<'_>, budget: &mut Budget, heard: &mut Heard) {
@@ -44,7 +55,14 @@ fn walk(node: &mut Node, path: &Path<'_>, state: &mut Walk<'_>) {
         Value::Text(text) => {
             if text.contains('$') {
                 let mut unset = Vec::new();
-                match substitute(text, state.lookup, &mut unset) {
+                let made = match &mut state.heard.asked {
+                    None => substitute(text, state.lookup, &mut unset),
+                    Some(asked) => {
+                        note(text, path, asked);
+                        assumed(text, state.lookup)
+                    }
+                };
+                match made {
                     Ok(new) => {
                         if let Err(fault) = state.budget.bytes(new.len(), node.at) {
                             state.heard.faults.push(fault);
@@ -80,6 +98,36 @@ fn walk(node: &mut Node, path: &Path<'_>, state: &mut Walk<'_>) {
             }
         }
         _ => {}
+    }
+}
+
+/// Takes down what a text mentions.
+fn note(text: &str, path: &Path<'_>, asked: &mut Vec<Asked>) {
+    let (service, key, value) = path.with(|path| match path {
+        ["services", service, "environment", ITEM] => {
+            let (key, value) = text.split_once('=').unwrap_or((text, ""));
+            (Some((*service).to_owned()), Some(key.to_owned()), value)
+        }
+        ["services", service, "environment", key] => (Some((*service).to_owned()), Some((*key).to_owned()), text),
+        ["services", service, ..] => (Some((*service).to_owned()), None, text),
+        _ => (None, None, text),
+    });
+    let found = mentions(value).into_iter();
+    asked.extend(found.map(|mention| Asked { service: service.clone(), key: key.clone(), mention }));
+}
+
+/// The text with something in the place of each variable that has to be set and is not: what is good as a port, a number and a name.
+fn assumed(text: &str, lookup: Lookup<'_>) -> Result<String, Wrong> {
+    let mut missing: Vec<String> = Vec::new();
+    loop {
+        let known = |name: &str| match missing.iter().any(|missing| missing == name) {
+            true => Some("1".to_owned()),
+            false => lookup(name),
+        };
+        match substitute(text, &known, &mut Vec::new()) {
+            Err(Wrong::Missing { name, .. }) if !missing.contains(&name) => missing.push(name),
+            other => return other,
+        }
     }
 }
 
