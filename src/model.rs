@@ -9,6 +9,7 @@ mod project;
 mod reply;
 mod session;
 mod turn;
+mod verified;
 
 /// What services become, with words of its own.
 pub mod workload;
@@ -22,6 +23,7 @@ pub use project::{Project, Settings, Status};
 pub use reply::{Action, Card, File, Notice, Progress, Reply, StepState, Style};
 pub use session::{Session, Thread};
 pub use turn::{Message, PromptRef, Said, ToolLine, ToolState, Turn, TurnState, Usage};
+pub use verified::{Identity, Known, May, Operator, Verified};
 
 /// A moment, as everything stores and shows it.
 pub use jiff::Timestamp;
