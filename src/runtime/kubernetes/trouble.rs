@@ -211,7 +211,7 @@ fn retry_after(error: &kube::Error) -> Option<Duration> {
 }
 
 /// Between half of it and all of it, so that those who failed together do not come back together.
-fn jittered(pause: Duration) -> Duration {
+pub fn jittered(pause: Duration) -> Duration {
     let mut byte = [0];
     let _ = getrandom::fill(&mut byte);
     pause / 2 + pause.mul_f64(f64::from(byte[0]) / 512.0)
