@@ -135,7 +135,6 @@ impl Entry {
     }
     const fn asks(mut self) -> Self {
         self.asks = true;
-        self.works = true;
         self
     }
     const fn console_only(mut self) -> Self {
@@ -229,7 +228,7 @@ pub const CATALOG: &[Entry] = &[
     .asks(),
     command("cluster tag", Owner, Cluster, &["/cluster tag prod production eu"]),
     command("cluster rename", Owner, Cluster, &["/cluster rename prod production"]),
-    command("cluster remove", Owner, Cluster, &["/cluster remove prod", "/cluster remove prod --yes"]).confirmed().asks(),
+    command("cluster remove", Owner, Cluster, &["/cluster remove prod", "/cluster remove prod --yes"]).confirmed().asks().works(),
     command("cluster default", Member, Cluster, &["/cluster default prod", "/cluster default prod --namespace shop"]),
     command("infra scan", Viewer, Cluster, &["/infra scan", "/infra scan --cluster prod --all-namespaces"]).works(),
     command("service add", Member, Person, &["/service add shop", "/service add shop https://example.com/compose.yaml"]).works(),
@@ -246,10 +245,10 @@ pub const CATALOG: &[Entry] = &[
         ],
     )
     .confirmed()
-    .asks(),
+    .asks().works(),
     command("service env", Member, Release, &["/service env web --set LOG_LEVEL=debug", "/service env web --secret API_KEY"])
         .private()
-        .asks(),
+        .asks().works(),
     command("service list", Viewer, Person, &["/service list", "/service list --cluster prod"]).private(),
     command("service status", Viewer, Release, &["/service status web"]).private().works(),
     command("service logs", Viewer, Release, &["/service logs web", "/service logs web --since 10m --follow"]).private().works(),
@@ -271,10 +270,10 @@ pub const CATALOG: &[Entry] = &[
         &["/service update web --set REGION=us", "/service update web --replicas 3 --yes"],
     )
     .confirmed()
-    .asks(),
+    .asks().works(),
     command("service rollback", Member, Release, &["/service rollback web", "/service rollback web --to 3 --yes"])
         .confirmed()
-        .asks(),
+        .asks().works(),
     command("service delete", Owner, Release, &["/service delete web", "/service delete web --keep-data --yes"])
         .confirmed()
         .works(),

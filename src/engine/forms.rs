@@ -117,7 +117,7 @@ impl Engine {
                 ..Field::new(blank.name.clone(), label(&blank.name))
             });
         }
-        let form = Form { id: FormId(String::new()), title: format!("/{path}"), confirm: false, fields };
+        let form = Form::new(format!("/{path}"), fields);
         self.open_form(caller, source, form, Wanted::Arguments(path)).await
     }
 

@@ -3,7 +3,7 @@
 use gaggle_commands::ClusterAbout;
 
 use super::show;
-use crate::model::{Field, Form, FormId};
+use crate::model::{Field, Form};
 
 fn optional(name: &str, label: &str, hint: &str) -> Field {
     Field { required: false, hint: Some(hint.to_owned()), ..Field::new(name, label) }
@@ -30,12 +30,12 @@ pub fn credentials(name: &str, about: &ClusterAbout) -> Form {
     fields.push(filled(optional("tags", "Tags", "Separated by commas"), tags));
     fields.push(filled(optional("namespace", "Default namespace", "What is meant where none is named"), about.namespace.clone()));
     let title = format!("Add the cluster `{name}`.");
-    Form { id: FormId(String::new()), title, confirm: false, fields }
+    Form::new(title, fields)
 }
 
 pub fn new_credentials(name: &str) -> Form {
     let title = format!("New credentials for the cluster `{name}`.");
-    Form { id: FormId(String::new()), title, confirm: false, fields: fields() }
+    Form::new(title, fields())
 }
 
 /// More than a menu holds are typed.
@@ -48,5 +48,5 @@ pub fn contexts(name: &str, contexts: Vec<String>) -> Form {
     let options = if hint.is_none() { contexts } else { Vec::new() };
     let field = Field { options, value, hint, ..Field::new("context", "Context") };
     let title = format!("Which context of the kubeconfig is the cluster `{name}`?");
-    Form { id: FormId(String::new()), title, confirm: false, fields: vec![field] }
+    Form::new(title, vec![field])
 }

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use super::{Context, project_settings, show};
 use crate::access::Authorized;
 use crate::error::{Error, Result, refused};
-use crate::model::{Field, Form, FormId, Reply};
+use crate::model::{Field, Form, Reply};
 use crate::runtime::Feature;
 use crate::store::Scope;
 
@@ -15,7 +15,7 @@ const MAX: usize = 64 * 1024;
 
 pub fn value_form(key: &str, whose: &str) -> Form {
     let field = Field { secret: true, ..Field::new("value", format!("Value of {key}")) };
-    Form { id: FormId(String::new()), title: format!("Set the secret `{key}` for {whose}."), confirm: false, fields: vec![field] }
+    Form::new(format!("Set the secret `{key}` for {whose}."), vec![field])
 }
 
 pub async fn handle(context: &Context, call: &Authorized, command: &SecretCommand) -> Result<Reply> {

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::error::Result;
-use crate::model::{Approval, Form, FormId, Project, Session, Timestamp, ToolState, Turn, TurnState};
+use crate::model::{Approval, Form, Project, Session, Timestamp, ToolState, Turn, TurnState};
 
 pub fn confirm(question: String) -> Form {
-    Form { id: FormId(String::new()), title: question, confirm: true, fields: Vec::new() }
+    Form::question(question)
 }
 
 /// `3 min ago`.

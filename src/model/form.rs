@@ -50,9 +50,22 @@ impl Field {
 pub struct Form {
     pub id: FormId,
     pub title: String,
+    /// Markdown: what has to be read before it is answered. Of any length.
+    pub text: String,
     /// Yes or no, without fields.
     pub confirm: bool,
     pub fields: Vec<Field>,
+}
+
+impl Form {
+    pub fn new(title: impl Into<String>, fields: Vec<Field>) -> Self {
+        Self { id: FormId(String::new()), title: title.into(), text: String::new(), confirm: false, fields }
+    }
+
+    /// Yes or no.
+    pub fn question(title: impl Into<String>) -> Self {
+        Self { confirm: true, ..Self::new(title, Vec::new()) }
+    }
 }
 
 /// What was filled in, by field name.

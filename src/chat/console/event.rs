@@ -71,6 +71,8 @@ pub enum Event {
         id: Option<String>,
         conversation: String,
         title: String,
+        #[serde(skip_serializing_if = "String::is_empty")]
+        text: String,
         confirm: bool,
         fields: Vec<Field>,
     },
@@ -124,6 +126,7 @@ impl Event {
             id,
             conversation,
             title: form.title.clone(),
+            text: form.text.clone(),
             confirm: form.confirm,
             fields: form.fields.clone(),
         }

@@ -412,7 +412,7 @@ impl Discord {
 
 /// Whether more than the store is asked for the answer. What asks first, asks at once.
 fn works(path: &str, command: &str) -> bool {
-    gaggle_commands::entry(path).is_some_and(|entry| entry.works && (!entry.confirm || command.contains("--yes")))
+    gaggle_commands::entry(path).is_some_and(|entry| entry.works && (!entry.confirm || entry.asks || command.contains("--yes")))
 }
 
 fn interaction_roles(interaction: &Interaction) -> Vec<String> {

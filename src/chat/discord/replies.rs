@@ -260,7 +260,12 @@ impl Discord {
             false => parts::named("Fill in…", &format!("form:open:{id}"), Style::Primary),
         }];
         buttons.push(parts::named("Cancel", &format!("form:no:{id}"), Style::Plain));
-        let content = render::pieces(&form.title).into_iter().next().unwrap_or_default();
+        let mut contents = render::pieces(&form.text);
+        contents.extend(render::pieces(&form.title));
+        let content = contents.pop().unwrap_or_default();
+        for content in contents {
+            self.say(&mut ask, true, &Message { content, ..Message::default() }).await;
+        }
         let message = Message { content, components: vec![parts::row(&buttons)], ..Message::default() };
         self.say(&mut ask, true, &message).await;
     }

@@ -28,6 +28,7 @@ pub fn view(form: &Form, private_metadata: &str) -> Value {
     if form.confirm || short != title {
         blocks.extend(pieces(&form.title, SECTION).iter().map(|part| section(&mrkdwn(part))));
     }
+    blocks.extend(pieces(&form.text, SECTION).iter().map(|part| section(&mrkdwn(part))));
     for field in &form.fields {
         blocks.push(input(field));
         blocks.extend(field.secret.then(|| file_input(field)));
@@ -158,7 +159,7 @@ mod tests {
     use crate::model::FormId;
 
     fn form(fields: Vec<Field>) -> Form {
-        Form { id: FormId::from("f1"), title: "Set the secret `OPENAI_API_KEY` for `shop`.".into(), confirm: false, fields }
+        Form { id: FormId::from("f1"), ..Form::new("Set the secret `OPENAI_API_KEY` for `shop`.", fields) }
     }
 
     #[test]

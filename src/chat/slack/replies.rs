@@ -317,6 +317,11 @@ impl Slack {
             return;
         }
         // Without a click that is fresh there is no modal: a button gives one.
+        for part in pieces(&form.text, blocks::MESSAGE) {
+            let text = super::markdown::mrkdwn(&part);
+            let blocks = json!([blocks::section(&text)]);
+            self.say(&workspace, &mut ask, To::Asker, &Message { text, blocks: Some(blocks) }).await;
+        }
         let id = &form.id.0;
         let mut buttons =
             vec![button(if form.confirm { "Yes, go on" } else { "Fill in…" }, if form.confirm { "yes" } else { "open" }, id)];

@@ -105,7 +105,11 @@ impl View {
                 self.approvals.retain(|a| a.id != approval);
                 rows.extend(decided(&approval, &state, by, reason, columns));
             }
-            Event::Form { form, id, title, confirm, fields, .. } => {
+            Event::Form { form, id, title, text, confirm, fields, .. } => {
+                if !text.is_empty() {
+                    self.pause(columns, &mut rows);
+                    rows.extend(reply(Notice::Ok, &text, columns));
+                }
                 let form = Form::new(id, form, title, confirm, fields);
                 rows.extend(form.title(columns));
                 self.forms.push_back(form);
