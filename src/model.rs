@@ -10,6 +10,8 @@ mod reply;
 mod session;
 mod turn;
 
+/// What a scan of a cluster found, with words of its own.
+pub mod infra;
 /// What services become, with words of its own.
 pub mod workload;
 

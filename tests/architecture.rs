@@ -14,6 +14,8 @@ const MAY: &[(&str, &[&str])] = &[
     ("agent", &["model", "error"]),
     // The connection to an agent is what a runtime hands out.
     ("runtime", &["commands", "model", "error", "agent", "yaml"]),
+    // Its errors are those of the cluster.
+    ("scan", &["model", "error", "runtime"]),
     ("store", &["commands", "model", "error"]),
     ("chat", &["commands", "model", "error"]),
     ("work", &["commands", "model", "error", "chat", "runtime", "agent", "store"]),

@@ -23,7 +23,7 @@ mod start;
 mod steps;
 mod stop;
 pub mod tables;
-mod trouble;
+pub mod trouble;
 mod undo;
 mod view;
 
