@@ -14,6 +14,7 @@ pub mod error;
 pub mod handlers;
 pub mod model;
 pub mod runtime;
+pub mod scan;
 pub mod server;
 pub mod store;
 pub mod work;

@@ -13,6 +13,7 @@ mod session;
 mod turn;
 mod verified;
 
+/// What a scan of a cluster found, with words of its own.
 pub mod infra;
 /// What services become, with words of its own.
 pub mod workload;

@@ -15,22 +15,27 @@ const MAY: &[(&str, &[&str])] = &[
     // The connection to an agent is what a runtime hands out.
     ("runtime", &["commands", "model", "error", "agent", "yaml"]),
     ("clusters", &["model", "error", "runtime"]),
+    // Its errors are those of the cluster.
+    ("scan", &["model", "error", "runtime"]),
     ("store", &["commands", "model", "error"]),
     ("chat", &["commands", "model", "error"]),
-    ("work", &["commands", "model", "error", "chat", "runtime", "agent", "store"]),
+    ("work", &["commands", "model", "error", "chat", "runtime", "agent", "store", "clusters", "compose"]),
     ("access", &["commands", "model", "error", "store"]),
-    ("handlers", &["commands", "model", "error", "access", "work", "runtime", "store"]),
+    (
+        "handlers",
+        &["commands", "model", "error", "access", "work", "runtime", "store", "clusters", "scan", "compose", "releases"],
+    ),
     ("engine", &["commands", "model", "error", "access", "handlers", "work", "store"]),
     ("server", &[]),
     ("control", &["store"]),
     // The options of each surface are its own.
-    ("config", &["commands", "access", "agent", "runtime", "work", "chat"]),
+    ("config", &["commands", "access", "agent", "runtime", "work", "chat", "clusters", "scan"]),
     ("cli", &[]),
     (
         "app",
         &[
             "commands", "model", "error", "agent", "runtime", "store", "chat", "work", "access", "handlers", "engine", "server",
-            "control", "config", "cli", "compose",
+            "control", "config", "cli", "compose", "clusters", "scan",
         ],
     ),
     // `chat` for the log alone, which must not write into a line that is being edited.

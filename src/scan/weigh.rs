@@ -1,0 +1,410 @@
+//! Which Services are of which kind, judged by evidence.
+//!
+//! The rule. An image that is a kind's own decides for it, and one that is plainly something else against every kind; both only of
+//! the container that answers at the port. Failing that, signs are added up: labels, port number, name of the port, names, program,
+//! folders. [`ENOUGH`] is reached by no sign alone, and one of the port's two signs must be among them: a Service `cache` with port
+//! 6379 is none, and is one, with low confidence, when its port is called `redis` or its pods are labelled so.
+//!
+//! Invariant: pure; no letter of a name counts but whole words.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use super::image::{Says, says};
+use super::kinds::Kinds;
+use super::objects::{Container, Labels, Service, ServicePort, Target};
+use super::serving::{Serving, program, serving};
+use super::state::State;
+use super::words::{Head, split};
+use crate::model::infra::{Confidence, Evidence};
+
+/// What the signs of a kind must reach.
+const ENOUGH: u16 = 60;
+const CERTAIN: u16 = 90;
+
+const IMAGE: u16 = 60;
+const LOOKS: u16 = 40;
+const LABEL: u16 = 40;
+const WEAK_LABEL: u16 = 30;
+const NUMBER: u16 = 30;
+/// Numbers that anything may have.
+const COMMON_NUMBER: u16 = 20;
+const COMMON: &[u16] = &[80, 443, 3000, 5000, 7000, 8000, 8080, 8443, 9000, 9090];
+const PORT_NAME: u16 = 30;
+const NAME: u16 = 30;
+const WORKLOAD: u16 = 20;
+const PROGRAM: u16 = 40;
+const FOLDER: u16 = 30;
+
+/// Labels whose value names what runs, and how much each says. Not `instance` and `part-of`: those name what it is for.
+const LABELS: &[(&str, u16)] = &[
+    ("app.kubernetes.io/name", LABEL),
+    ("app.kubernetes.io/component", WEAK_LABEL),
+    ("helm.sh/chart", WEAK_LABEL),
+    ("app", WEAK_LABEL),
+    ("k8s-app", WEAK_LABEL),
+    ("name", WEAK_LABEL),
+    ("component", WEAK_LABEL),
+    ("chart", WEAK_LABEL),
+    ("service", WEAK_LABEL),
+];
+
+/// Names of ports where no client of a store connects.
+const UNFIT: &[&str] =
+    &["metrics", "exporter", "console", "ui", "webhook", "dashboard", "admin", "management", "stats", "prom", "health", "webui"];
+
+/// A Service that is of a kind.
+#[derive(Debug, Clone)]
+pub struct Match {
+    pub service: usize,
+    pub kind: usize,
+    /// Of the Service's ports; nothing where it has none.
+    pub port: Option<usize>,
+    /// Where pods listen, if that is known.
+    pub target: Option<u16>,
+    pub score: u16,
+    pub confidence: Confidence,
+    pub evidence: Vec<Evidence>,
+    pub image: Option<String>,
+    /// Its name says something else, as of a second Service for a console.
+    pub odd: bool,
+}
+
+pub struct Weigher<'a> {
+    pub kinds: &'a Kinds,
+    pub state: &'a State,
+    images: RefCell<HashMap<&'a str, Says>>,
+}
+
+/// What the labels, names and roles of a Service say, whatever its port.
+struct Signs {
+    /// The weightiest sign of each kind.
+    labels: HashMap<usize, Evidence>,
+    name: Head,
+    workload: Head,
+    /// Something says that it works with a store and is none.
+    other: bool,
+    /// Words of its name and role.
+    roles: Vec<String>,
+}
+
+/// What the images behind a port say.
+#[derive(Default)]
+struct Images<'a> {
+    is: Option<(usize, &'a Container, Option<&'a str>)>,
+    looks: Option<(usize, &'a Container)>,
+    /// Containers that may answer there and of which nothing is known.
+    open: Vec<&'a Container>,
+    /// All that are there are plainly something else.
+    other: bool,
+}
+
+impl<'a> Weigher<'a> {
+    pub fn new(kinds: &'a Kinds, state: &'a State) -> Self {
+        Self { kinds, state, images: RefCell::default() }
+    }
+
+    fn says(&self, image: &'a str) -> Says {
+        *self.images.borrow_mut().entry(image).or_insert_with(|| says(self.kinds, image))
+    }
+
+    /// Every Service that is of a kind, once for each kind that it is of.
+    pub fn all(&self) -> Vec<Match> {
+        let mut found: Vec<Match> = Vec::new();
+        for at in 0..self.state.services.len() {
+            if self.state.services[at].spec.kind != "ExternalName" {
+                found.extend(self.service(at));
+            }
+        }
+        found.extend(super::external::all(self.kinds, self.state, &found));
+        found
+    }
+
+    /// Services without pods that may be of a kind, should what would run them say so.
+    pub fn undecided(&self) -> Vec<usize> {
+        let may = |at: &usize| {
+            let service = &self.state.services[*at];
+            let hinted = || {
+                let signs = self.signs(*at);
+                let port = |p: &ServicePort| {
+                    let target = target(self.state, *at, p);
+                    self.kinds.rows().iter().any(|row| {
+                        let specific = |n: &u16| row.ports.contains(n) && !COMMON.contains(n);
+                        specific(&p.port) || target.as_ref().is_some_and(specific)
+                    })
+                };
+                matches!(signs.name, Head::Kind(_)) || !signs.labels.is_empty() || service.spec.ports.iter().any(port)
+            };
+            !service.spec.selector.is_empty() && self.state.backing[*at].pods.is_empty() && hinted()
+        };
+        (0..self.state.services.len()).filter(may).collect()
+    }
+
+    fn service(&self, at: usize) -> Vec<Match> {
+        let service = &self.state.services[at];
+        let signs = self.signs(at);
+        let mut best: Vec<(u16, Match)> = Vec::new();
+        for (index, port) in service.spec.ports.iter().enumerate() {
+            if !matches!(port.protocol.as_str(), "" | "TCP") {
+                continue;
+            }
+            let Some((rank, found)) = self.port(at, index, &signs) else { continue };
+            match best.iter_mut().find(|(_, known)| known.kind == found.kind) {
+                Some(known) if (known.0, known.1.score) < (rank, found.score) => *known = (rank, found),
+                Some(_) => {}
+                None => best.push((rank, found)),
+            }
+        }
+        best.into_iter().map(|(_, found)| found).collect()
+    }
+
+    /// The kind of one port, and how good a port of it.
+    fn port(&self, at: usize, index: usize, signs: &Signs) -> Option<(u16, Match)> {
+        let port = &self.state.services[at].spec.ports[index];
+        let target = target(self.state, at, port);
+        let images = self.images(at, port, target);
+        if images.other {
+            return None;
+        }
+        let candidates: Vec<usize> = match images.is {
+            Some((kind, ..)) => vec![kind],
+            None if signs.other => return None,
+            None => (0..self.kinds.rows().len()).collect(),
+        };
+        let judged = candidates.into_iter().filter_map(|kind| self.judge(at, index, target, kind, signs, &images));
+        judged.max_by_key(|(_, found)| found.score)
+    }
+
+    fn judge(
+        &self,
+        at: usize,
+        index: usize,
+        target: Option<u16>,
+        kind: usize,
+        signs: &Signs,
+        images: &Images,
+    ) -> Option<(u16, Match)> {
+        let row = &self.kinds.rows()[kind];
+        let port = &self.state.services[at].spec.ports[index];
+        if signs.roles.iter().any(|word| row.not.contains(word)) {
+            return None;
+        }
+        let place = |number: u16| row.ports.iter().position(|known| *known == number);
+        let known = target.and_then(place).or_else(|| place(port.port));
+        let side = |number: u16| row.side_ports.contains(&number);
+        // Where pods listen decides; the number of the Service is only a name for that.
+        if target.map_or_else(|| side(port.port), |t| side(t) && place(t).is_none()) {
+            return None;
+        }
+        let names = split(&port.name);
+        if known.is_none() && names.iter().any(|word| UNFIT.contains(&word.as_str())) {
+            return None;
+        }
+        let mut evidence = Vec::new();
+        let mut add = |weight: u16, text: String| evidence.push(Evidence { weight, text });
+        let mut image = None;
+        if let Some((_, container, through)) = images.is {
+            image = Some(container.image.clone());
+            let through = through.map(|name| format!(", through {name} in the same pod")).unwrap_or_default();
+            add(IMAGE, format!("the image {} is {}{through}", container.image, row.name));
+        } else if let Some((_, container)) = images.looks.filter(|(looks, _)| *looks == kind) {
+            image = Some(container.image.clone());
+            add(LOOKS, format!("the image {} is named for {}", container.image, row.name));
+        }
+        if let Some(label) = signs.labels.get(&kind) {
+            evidence.push(label.clone());
+        }
+        let mut agrees = false;
+        if known.is_some() {
+            let number = target.filter(|t| place(*t).is_some()).unwrap_or(port.port);
+            let weight = if COMMON.contains(&number) { COMMON_NUMBER } else { NUMBER };
+            evidence.push(Evidence { weight, text: format!("port {number} is {}'s", row.name) });
+            agrees = true;
+        }
+        if self.port_name(kind, port) {
+            let name = if port.name.is_empty() { &port.app_protocol } else { &port.name };
+            evidence.push(Evidence { weight: PORT_NAME, text: format!("the port is called {name}") });
+            agrees = true;
+        }
+        if signs.name == Head::Kind(kind) {
+            let name = &self.state.services[at].metadata.name;
+            evidence.push(Evidence { weight: NAME, text: format!("the Service is called {name}") });
+        } else if signs.workload == Head::Kind(kind) {
+            let name = self.state.workload(at).map(|w| w.name).unwrap_or_default();
+            evidence.push(Evidence { weight: WORKLOAD, text: format!("its workload is called {name}") });
+        }
+        if images.is.is_none() {
+            evidence.extend(self.inside(kind, &images.open));
+        }
+        let score = evidence.iter().map(|e| e.weight).sum::<u16>();
+        // With an image of its own any port will do, unless the name says that it is something else there.
+        let decided = images.is.is_some() && (agrees || !signs.other);
+        if score < ENOUGH || !(agrees || decided) {
+            return None;
+        }
+        evidence.sort_by_key(|e| std::cmp::Reverse(e.weight));
+        let confidence = match (images.is.is_some(), score >= CERTAIN) {
+            (true, _) => Confidence::Certain,
+            (false, true) => Confidence::Likely,
+            _ => Confidence::Possible,
+        };
+        // An image that tells nothing is still what runs there.
+        let image = image.or_else(|| images.open.first().map(|c| c.image.clone()));
+        let rank = known.map_or(0, |place| u16::try_from(100usize.saturating_sub(place)).unwrap_or_default());
+        let odd = matches!(signs.name, Head::Other { .. });
+        Some((rank, Match { service: at, kind, port: Some(index), target, score, confidence, evidence, image, odd }))
+    }
+
+    /// What containers run and mount whose image tells nothing.
+    fn inside(&self, kind: usize, containers: &[&Container]) -> Vec<Evidence> {
+        let row = &self.kinds.rows()[kind];
+        let mut found = Vec::new();
+        if let Some(program) = containers.iter().find_map(|c| program(c).filter(|p| row.commands.contains(p))) {
+            found.push(Evidence { weight: PROGRAM, text: format!("its container runs {program}") });
+        }
+        let mounts = containers.iter().flat_map(|c| &c.volume_mounts).map(|m| m.mount_path.as_str());
+        let own = |path: &&str| {
+            row.paths.iter().any(|p| path.strip_prefix(p.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('/')))
+        };
+        if let Some(path) = mounts.into_iter().find(own) {
+            found.push(Evidence { weight: FOLDER, text: format!("a volume is mounted at {path}") });
+        }
+        if let [one] = containers
+            && self.kinds.words.head(&one.name) == Head::Kind(kind)
+        {
+            found.push(Evidence { weight: WORKLOAD, text: format!("its container is called {}", one.name) });
+        }
+        found
+    }
+
+    fn port_name(&self, kind: usize, port: &ServicePort) -> bool {
+        let row = &self.kinds.rows()[kind];
+        [&port.name, &port.app_protocol].into_iter().any(|name| {
+            let own = split(name).iter().any(|word| row.port_names.contains(word));
+            own || self.kinds.words.head(name) == Head::Kind(kind)
+                || split(name).iter().any(|word| self.kinds.words.head(word) == Head::Kind(kind))
+        })
+    }
+
+    fn images(&self, at: usize, port: &ServicePort, target: Option<u16>) -> Images<'a> {
+        let mut found = Images::default();
+        let (mut others, mut count) = (0, 0);
+        for shape in self.state.shapes(at) {
+            count += 1;
+            let Serving { containers, sure } = serving(shape, port, target);
+            let fits = |kind: usize| {
+                let row = &self.kinds.rows()[kind];
+                target.map_or_else(|| row.ports.contains(&port.port), |t| row.ports.contains(&t))
+            };
+            let mut left = containers.len();
+            for container in &containers {
+                match self.container(container) {
+                    Says::Is(kind) if sure || fits(kind) => found.is = Some((kind, container, None)),
+                    Says::Looks(kind) if sure || fits(kind) => {
+                        found.looks = Some((kind, container));
+                        found.open.push(container);
+                    }
+                    // Beside others, of which one may answer there.
+                    Says::Is(_) | Says::Looks(_) => left -= usize::from(containers.len() > 1),
+                    Says::Nothing => found.open.push(container),
+                    Says::Other { passing } => {
+                        left -= 1;
+                        let behind = shape.containers.iter().find_map(|c| match self.container(c) {
+                            Says::Is(kind) if passing => Some((kind, c)),
+                            _ => None,
+                        });
+                        // Beside the store in the same pod it leads to that one.
+                        if let Some((kind, store)) = behind.filter(|(kind, _)| fits(*kind) || self.port_name(*kind, port)) {
+                            left += 1;
+                            found.is = found.is.or(Some((kind, store, Some(&container.name))));
+                        }
+                    }
+                }
+            }
+            others += usize::from(left == 0);
+        }
+        found.other = count > 0 && others == count && found.is.is_none();
+        found
+    }
+
+    /// By its image, unless it plainly runs another program.
+    fn container(&self, container: &'a Container) -> Says {
+        let says = self.says(&container.image);
+        let Says::Is(kind) = says else { return says };
+        match program(container) {
+            Some(program) if !self.kinds.rows()[kind].commands.contains(&program) => match self.kinds.words.head(&program) {
+                Head::Other { passing } => Says::Other { passing },
+                _ => says,
+            },
+            _ => says,
+        }
+    }
+
+    fn signs(&self, at: usize) -> Signs {
+        let service = &self.state.services[at];
+        let pod = self.state.pod_labels(at);
+        let head = |text: &str| self.kinds.words.head(text);
+        let name = head(&service.metadata.name);
+        let mut signs = Signs {
+            labels: HashMap::new(),
+            name,
+            workload: self.state.workload(at).map_or(Head::Unknown, |w| head(&w.name)),
+            other: matches!(name, Head::Other { .. }),
+            roles: split(&service.metadata.name),
+        };
+        let sources: Vec<&Labels> =
+            [Some(&service.metadata.labels), Some(&service.spec.selector), pod].into_iter().flatten().collect();
+        for labels in &sources {
+            for (key, weight) in LABELS {
+                let Some(value) = labels.get(*key) else { continue };
+                match head(value) {
+                    Head::Kind(kind) => signs.add(kind, *weight, format!("the label {key} is {value}")),
+                    // What a chart is called its parts need not be.
+                    Head::Other { .. } if !key.ends_with("chart") => signs.other = true,
+                    _ => {}
+                }
+                if key.ends_with("component") {
+                    signs.roles.extend(split(value));
+                }
+            }
+        }
+        for (kind, row) in self.kinds.rows().iter().enumerate() {
+            for wanted in &row.labels {
+                let (key, value) = wanted.split_once('=').map_or((wanted.as_str(), None), |(k, v)| (k, Some(v)));
+                if sources.iter().any(|labels| labels.get(key).is_some_and(|own| value.is_none_or(|v| v == own))) {
+                    signs.add(kind, LABEL, format!("an operator's label {wanted} is there"));
+                }
+            }
+        }
+        signs
+    }
+}
+
+impl Signs {
+    fn add(&mut self, kind: usize, weight: u16, text: String) {
+        let known = self.labels.entry(kind).or_insert_with(|| Evidence { weight: 0, text: String::new() });
+        if known.weight < weight {
+            *known = Evidence { weight, text };
+        }
+    }
+}
+
+/// Where the pods listen.
+pub fn target(state: &State, at: usize, port: &ServicePort) -> Option<u16> {
+    let declared = |name: &str| {
+        let all = state.shapes(at).into_iter().flat_map(|shape| &shape.containers).flat_map(|c| &c.ports);
+        all.into_iter().find(|p| p.name == name).map(|p| p.container_port)
+    };
+    let sliced = || {
+        let slices = state.backing[at].slices.iter().map(|slice| &state.slices[*slice]);
+        slices.flat_map(|slice| &slice.ports).find(|p| p.name == port.name)?.port
+    };
+    match &port.target_port {
+        Some(Target::Number(number)) if *number > 0 => Some(*number),
+        Some(Target::Name(name)) => declared(name).or_else(sliced),
+        _ => {
+            let Service { spec, .. } = &state.services[at];
+            sliced().filter(|_| spec.selector.is_empty()).or(Some(port.port))
+        }
+    }
+}
