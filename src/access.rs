@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use gaggle_commands::{ApprovalCommand, Command, InfraCommand, ProjectCommand, ProjectSecretCommand, Role, SessionCommand, Target};
 
-pub use clusters::{ClusterRule, Meant, meant, visible_clusters, visible_releases};
+pub use clusters::{ClusterRule, Meant, may_change, meant, visible_clusters, visible_releases};
 
 use crate::error::{Result, refused};
 use crate::model::{

@@ -26,12 +26,13 @@ use crate::cli::{Cli, Command, Dev, DevAgent, Manifest, Serve};
 use crate::config::{AgentName, Config, Fault};
 use crate::control::{self, Control};
 use crate::engine::{Engine, Inbound, Input};
-use crate::handlers::About;
+use crate::handlers::{About, Context, Deploys, Links};
 use crate::model::{Origin, Timestamp, TurnId};
 use crate::runtime::kubernetes::ServerKeys;
 use crate::server::{self, Readiness};
 use crate::store::{self, Journal, Store};
-use crate::work::{self, Work};
+use crate::scan::Kinds;
+use crate::work::{self, Catalogue, Clusters, Work};
 use desk::ChatDesk;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -191,9 +192,11 @@ impl App {
         };
         let cipher = store.clone();
         let keys: ServerKeys = Arc::new(move |project| work::server_key(&cipher, project));
-        let (runtime, agent) = parts::runtime(&config, home, keys).await?;
+        let (runtime, agent, own) = parts::runtime(&config, home, keys).await?;
+        store.set_own_cluster(own.as_ref().map(parts::own_cluster)).await.map_err(|e| anyhow::anyhow!("{}", e.told()))?;
+        let asked = names::Asked::default();
         let seat = way.map(|way| {
-            let (console, output, lines) = console(way, &store, &agent);
+            let (console, output, lines) = console(way, &store, &agent, &asked);
             Seat { way, console, output, lines }
         });
         let mut chats: Vec<Arc<dyn Chat>> = Vec::new();
@@ -208,7 +211,28 @@ impl App {
             .map_err(|e| anyhow::anyhow!("the store and the runtime cannot be brought together: {}", e.told()))?;
         let control = Control::open(store.dir());
         let about = About { version: VERSION, started: Timestamp::now(), agent };
-        let engine = Engine::new(work, config.access, about);
+        let clusters = Clusters::new(store.clone(), config.clusters.allow, own);
+        work.spawn({
+            let clusters = clusters.clone();
+            async move {
+                if let Err(error) = clusters.watch_all().await {
+                    tracing::error!(%error, "the clusters cannot be watched");
+                }
+            }
+        });
+        let engine = Engine::new(Context {
+            work,
+            policy: config.access,
+            about,
+            links: Links::default(),
+            clusters,
+            catalogue: Catalogue::new(store, config.clusters.catalogue),
+            kinds: Kinds::builtin().with(config.clusters.kinds),
+            release: config.clusters.release,
+            deploys: Deploys::default(),
+        });
+        // Nobody else sets it.
+        let _ = asked.set(engine.clone());
         for desk in slack_desk.iter().chain(&discord_desk) {
             desk.open(engine.clone());
         }
@@ -322,7 +346,7 @@ impl App {
 }
 
 /// The console as it is used, with what is typed there.
-fn console(way: Way, store: &Store, agent: &str) -> (Console, Output, tokio::sync::mpsc::Receiver<Line>) {
+fn console(way: Way, store: &Store, agent: &str, asked: &names::Asked) -> (Console, Output, tokio::sync::mpsc::Receiver<Line>) {
     let mode = match way {
         Way::Json => Mode::Json,
         Way::Plain => Mode::Plain,
@@ -335,7 +359,7 @@ fn console(way: Way, store: &Store, agent: &str) -> (Console, Output, tokio::syn
             );
             return Console::terminal(Setup {
                 history: store.dir().join("history"),
-                names: Arc::new(names::Known::new(store.clone(), console::operator())),
+                names: Arc::new(names::Known::new(asked.clone(), console::operator())),
                 welcome,
             });
         }

@@ -5,6 +5,7 @@
 
 mod access;
 mod agent;
+mod clusters;
 mod discord;
 mod environment;
 mod file;
@@ -44,6 +45,7 @@ pub struct Config {
     /// `None`: Slack is not used.
     pub slack: Option<chat::slack::Options>,
     pub discord: Option<chat::discord::Options>,
+    pub clusters: clusters::Clusters,
     pub access: Policy,
     pub limits: Limits,
     /// `GAGGLE_SECRET_KEY`: what seals the stored secrets; never in the file.
@@ -130,6 +132,7 @@ impl Config {
             agent,
             slack: slack::read(reader, listens),
             discord: discord::read(reader, listens),
+            clusters: clusters::read(reader),
             access: access::read(reader),
             limits: limits(reader),
             secret_key: reader.secret_key.take(),

@@ -13,9 +13,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use gaggle_commands::{Command, OptionValue, Visibility};
 
-use crate::access::{self, Authorized, Caller, Policy};
+use crate::access::{self, Authorized, Caller};
 use crate::error::{Error, Result};
-use crate::handlers::{self, About, Context, Links, Outcome};
+use crate::handlers::{self, Context, Outcome};
 use crate::model::{Attachment, FormId, Message, Notice, Origin, Reply, Said, Timestamp, TurnId, TurnState, Values};
 use crate::store::AuditEntry;
 use crate::work::{TurnTicket, Work};
@@ -101,9 +101,9 @@ struct Inner {
 }
 
 impl Engine {
-    pub fn new(work: Work, policy: Policy, about: About) -> Self {
+    pub fn new(context: Context) -> Self {
         Self(Arc::new(Inner {
-            context: Context { work, policy, about, links: Links::default() },
+            context,
             forms: forms::Forms::default(),
         }))
     }

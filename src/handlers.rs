@@ -1,6 +1,7 @@
 //! What each command means. Takes only what was authorized; answers with neutral replies; knows no surface.
 
 mod approval;
+mod archive;
 mod ask;
 mod audit;
 mod candidates;
@@ -11,22 +12,32 @@ mod exec;
 mod general;
 mod infra;
 mod link;
+mod log;
 mod project;
 mod project_channel;
 mod project_settings;
 mod project_status;
 mod secret;
+mod service;
+mod service_build;
+mod service_deploy;
+mod service_env;
+mod service_form;
+mod service_live;
+mod service_past;
 mod session;
 mod show;
 
 pub use candidates::candidates;
 use gaggle_commands::{Command, ProjectCommand, ProjectSecretCommand, SecretCommand, SessionCommand};
 pub use link::Links;
+pub use service_deploy::Deploys;
 
 use crate::access::{Authorized, Policy};
 use crate::error::Result;
 use crate::model::{Form, Progress, Reply, Timestamp, Values};
 use crate::runtime::Feature;
+use crate::runtime::kubernetes::release;
 use crate::scan::Kinds;
 use crate::work::{Catalogue, Clusters, TurnTicket, Work};
 
@@ -39,6 +50,8 @@ pub struct Context {
     pub clusters: Clusters,
     pub catalogue: Catalogue,
     pub kinds: Kinds,
+    /// What releases are made of where nothing else is said.
+    pub release: release::Options,
     pub deploys: Deploys,
 }
 

@@ -6,6 +6,8 @@
 mod agents;
 mod answer;
 mod approvals;
+mod catalogue;
+mod clusters;
 mod idle;
 mod life;
 mod places;
@@ -20,6 +22,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use catalogue::{Catalogue, From, Listed, Loaded, Surveyed};
+pub use clusters::Clusters;
 pub use idle::Hold;
 pub use turns::TurnTicket;
 

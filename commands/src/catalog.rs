@@ -246,7 +246,7 @@ pub const CATALOG: &[Entry] = &[
     )
     .confirmed()
     .asks().works(),
-    command("service env", Member, Release, &["/service env web --set LOG_LEVEL=debug", "/service env web --secret API_KEY"])
+    command("service env", Member, Cluster, &["/service env web --set LOG_LEVEL=debug", "/service env web --secret API_KEY"])
         .private()
         .asks().works(),
     command("service list", Viewer, Person, &["/service list", "/service list --cluster prod"]).private(),

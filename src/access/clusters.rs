@@ -191,8 +191,7 @@ fn site_of(command: &ServiceCommand) -> Option<&Site> {
 fn release_of(command: &Command) -> Option<&str> {
     let Command::Service(command) = command else { return None };
     match command {
-        ServiceCommand::Env { release, .. }
-        | ServiceCommand::Status { release, .. }
+        ServiceCommand::Status { release, .. }
         | ServiceCommand::Logs { release, .. }
         | ServiceCommand::Restart { release, .. }
         | ServiceCommand::Scale { release, .. }
@@ -207,7 +206,22 @@ fn release_of(command: &Command) -> Option<&str> {
         | ServiceCommand::Catalogue { .. }
         | ServiceCommand::Show { .. }
         | ServiceCommand::Deploy { .. }
+        | ServiceCommand::Env { .. }
         | ServiceCommand::List { .. } => None,
+    }
+}
+
+/// Refused if a release is not theirs to change.
+pub fn may_change(policy: &Policy, caller: &Caller, release: &Release, cluster: &Cluster) -> Result<()> {
+    match policy.role_on_release(caller, release, cluster) {
+        Some(role) if role >= Role::Member => Ok(()),
+        _ => refused(format!(
+            "The release `{}` in `{}` of the cluster `{}` is {}'s. Choose another name, or ask them.",
+            release.name,
+            release.namespace,
+            cluster.name,
+            release.owner.short()
+        )),
     }
 }
 

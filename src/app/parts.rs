@@ -4,31 +4,59 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use crate::clusters::Connection;
 use crate::config::{AgentName, Config, RuntimeKind};
+use crate::model::{Cluster, ClusterId, OWN, PersonId, Timestamp};
 use crate::runtime::Runtime;
 use crate::runtime::attached::{AttachedOptions, AttachedRuntime};
 use crate::runtime::kubernetes::{KubernetesRuntime, ServerKeys};
 use crate::runtime::local::{LocalOptions, LocalRuntime, Program};
 
-/// The runtime and how its agent is called.
-pub async fn runtime(config: &Config, home: bool, keys: ServerKeys) -> anyhow::Result<(Arc<dyn Runtime>, String)> {
+/// The runtime, how its agent is called, and the way to its cluster, if it has one.
+pub async fn runtime(
+    config: &Config,
+    home: bool,
+    keys: ServerKeys,
+) -> anyhow::Result<(Arc<dyn Runtime>, String, Option<Connection>)> {
     if config.runtime.kind == RuntimeKind::Attached {
         let url = config.agent.url.clone().context("`agent.url` is missing")?;
         let mut options = AttachedOptions::new(url.clone(), config.data_dir.clone());
         options.secret_key = config.agent.secret_key.clone();
         options.protocol = config.agent.protocol;
         options.workdir = config.agent.workdir.clone();
-        return Ok((Arc::new(AttachedRuntime::new(options)?), format!("the server at {url}")));
+        return Ok((Arc::new(AttachedRuntime::new(options)?), format!("the server at {url}"), None));
     }
     if config.runtime.kind == RuntimeKind::Kubernetes {
         let runtime = KubernetesRuntime::connect(config.kubernetes.clone(), &config.cluster, keys).await?;
-        return Ok((Arc::new(runtime), agent_on_kubernetes(config)));
+        let own = runtime.connection();
+        return Ok((Arc::new(runtime), agent_on_kubernetes(config), Some(Connection::own(own.0, own.1, own.2))));
     }
     let (program, agent) = program(config)?;
     let mut options = LocalOptions::new(config.data_dir.clone(), program);
     options.env = config.agent.env.clone();
     options.inherit_home = home;
-    Ok((Arc::new(LocalRuntime::new(options)), agent))
+    Ok((Arc::new(LocalRuntime::new(options)), agent, None))
+}
+
+/// The record of the cluster that projects run in.
+pub fn own_cluster(connection: &Connection) -> Cluster {
+    Cluster {
+        id: ClusterId(OWN.to_owned()),
+        name: OWN.to_owned(),
+        owner: PersonId("console:operator".to_owned()),
+        shared: true,
+        server: connection.server.clone(),
+        kind: "own".to_owned(),
+        fingerprint: None,
+        expires: None,
+        insecure: false,
+        context: None,
+        provider: None,
+        tags: Vec::new(),
+        namespace: None,
+        created: Timestamp::now(),
+        verified: None,
+    }
 }
 
 pub fn agent_on_kubernetes(config: &Config) -> String {

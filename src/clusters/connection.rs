@@ -79,6 +79,11 @@ fn client(credentials: &Credentials, allow: &Allow, read: Option<Duration>) -> R
 }
 
 impl Connection {
+    /// With clients that were made of the credentials that Gaggle itself runs with.
+    pub fn own(calls: Client, streams: Client, server: String) -> Self {
+        Self { calls, streams, server, insecure: false, secrets: Vec::new() }
+    }
+
     /// Around a client that a test has made.
     #[cfg(test)]
     pub(super) fn around(client: Client, secrets: Vec<SecretString>) -> Self {

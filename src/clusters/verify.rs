@@ -216,6 +216,13 @@ async fn nodes(connection: &Connection) -> Result<Known<u64>, Failure> {
     allowed(listed(&api).await.map(|nodes| nodes.len() as u64))
 }
 
+/// The names of all namespaces.
+pub async fn namespaces(connection: &Connection) -> Result<Vec<String>, Failure> {
+    let api: Api<Namespace> = Api::all(connection.calls.clone());
+    let found = listed(&api).await.map_err(|trouble| cleaned(connection, trouble.into()))?;
+    Ok(found.into_iter().filter_map(|namespace| namespace.metadata.name).collect())
+}
+
 async fn operators(connection: &Connection) -> Result<Known<Vec<crate::model::Operator>>, Failure> {
     let api: Api<CustomResourceDefinition> = Api::all(connection.calls.clone());
     let found = listed(&api).await;

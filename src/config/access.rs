@@ -26,7 +26,7 @@ pub fn read(reader: &mut Reader) -> Policy {
     let default_role = default_role(reader);
     let mut roles: HashMap<_, _> = roles.0.into_iter().map(|(who, (role, _))| (who, role)).collect();
     roles.entry(OPERATOR.to_owned()).or_insert(Role::Admin);
-    Policy { default_role, roles, executors: executors(reader), cluster_rules: Vec::new() }
+    Policy { default_role, roles, executors: executors(reader), cluster_rules: super::clusters::rules(reader) }
 }
 
 fn executors(reader: &mut Reader) -> HashSet<String> {
@@ -79,7 +79,7 @@ impl Roles {
     }
 }
 
-fn is_identity(text: &str) -> bool {
+pub fn is_identity(text: &str) -> bool {
     text.split_once(':').is_some_and(|(surface, id)| {
         SURFACES.contains(&surface)
             && (1..=128).contains(&id.len())

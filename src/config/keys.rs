@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::clusters;
 use super::kubernetes::forms;
 use super::slack;
 
@@ -99,6 +100,13 @@ pub const KEYS: &[Key] = &[
     key("discord.file_limit", count(1, 1 << 30)),
     key("discord.catch_up", time(30 * 24 * HOUR)),
     key("discord.catch_up_messages", count(0, 10_000)),
+    key("clusters.allow_addresses", Takes::List),
+    key("clusters.rules", Takes::Toml(clusters::RULES)),
+    key("infra.kinds", Takes::Toml(clusters::KINDS)),
+    key("services.catalogue", Takes::List),
+    key("services.storage", Takes::Toml(clusters::STORAGE)),
+    key("services.ingress", Takes::Toml(clusters::INGRESS)),
+    key("services.pull_secrets", Takes::List),
     key("access.default_role", Takes::Text),
     key("access.admins", Takes::List),
     key("access.members", Takes::List),

@@ -93,7 +93,7 @@ impl Engine {
         let mut fields = Vec::new();
         for blank in blanks {
             let options = match blank.choices.is_empty() {
-                true => handlers::candidates(self.work().store(), &caller, &blank.candidates).await?,
+                true => handlers::candidates(&self.0.context, &caller, &blank.candidates).await?,
                 false => blank.choices,
             };
             let mut value = blank.value;

@@ -41,7 +41,7 @@ impl Engine {
         if caller.role.is_none() {
             return Ok(Vec::new());
         }
-        handlers::candidates(self.work().store(), &caller, of).await
+        handlers::candidates(&self.0.context, &caller, of).await
     }
 
     pub(super) async fn feedback(&self, origin: Origin, id: TurnId, good: bool) -> Result<Ticket> {

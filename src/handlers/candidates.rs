@@ -4,12 +4,13 @@ use gaggle_commands::Candidates;
 
 use crate::access::{self, Caller};
 use crate::error::Result;
-use crate::store::Store;
+use super::Context;
 
 /// Sessions of a project that are offered, the newest first.
 const SESSIONS: usize = 50;
 
-pub async fn candidates(store: &Store, caller: &Caller, of: &Candidates) -> Result<Vec<String>> {
+pub async fn candidates(context: &Context, caller: &Caller, of: &Candidates) -> Result<Vec<String>> {
+    let store = context.work.store();
     let mut names = Vec::new();
     match of {
         Candidates::Words(_) | Candidates::Nothing => return Ok(names),
@@ -33,6 +34,22 @@ pub async fn candidates(store: &Store, caller: &Caller, of: &Candidates) -> Resu
         Candidates::Approvals => {
             let open = access::open_approvals(store, caller).await?;
             names.extend(open.into_iter().map(|(approval, ..)| approval.id.to_string()));
+        }
+        Candidates::Clusters => {
+            names.extend(access::visible_clusters(store, &context.policy, caller).await?.into_iter().map(|cluster| cluster.name));
+        }
+        Candidates::Releases => {
+            let all = access::visible_releases(store, &context.policy, caller).await?;
+            names.extend(all.into_iter().map(|(release, _)| release.name));
+            names.dedup();
+        }
+        Candidates::Services => {
+            for file in super::service::visible(context, caller).await? {
+                // One that is wrong has none.
+                let Ok(surveyed) = context.catalogue.survey(&file).await else { continue };
+                names.push(file.name.clone());
+                names.extend(super::service::services(&surveyed.project).iter().map(|service| format!("{}:{service}", file.name)));
+            }
         }
         Candidates::People => {
             let projects = store.projects_of(&caller.person).await?;

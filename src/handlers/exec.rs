@@ -34,6 +34,20 @@ pub async fn exec(context: &Context, call: &Authorized, argv: &[String], timeout
     let _held = work.hold(&project.id);
     let redactor = work.redactor(project).await?;
     let execution = work.runtime().exec(&project.into(), argv.to_vec()).await?;
+    Ok(shown(context, call, &project.name, argv, timeout, execution, &redactor).await)
+}
+
+/// A command of what is called so, while it runs and once it has ended.
+pub async fn shown(
+    context: &Context,
+    call: &Authorized,
+    of: &str,
+    argv: &[String],
+    timeout: Period,
+    execution: Execution,
+    redactor: &Redactor,
+) -> Reply {
+    let work = &context.work;
     let (lines, mut written) = mpsc::channel(1);
     let show = async {
         while let Some(text) = written.recv().await {
@@ -42,9 +56,9 @@ pub async fn exec(context: &Context, call: &Authorized, argv: &[String], timeout
             }
         }
     };
-    let (ran, ()) = tokio::join!(follow(execution, Duration::from_secs(timeout.0), &redactor, work.stopping(), lines), show);
+    let (ran, ()) = tokio::join!(follow(execution, Duration::from_secs(timeout.0), redactor, work.stopping(), lines), show);
     let program = argv.first().map(String::as_str).unwrap_or_default();
-    Ok(reply(&project.name, program, timeout, ran, &redactor))
+    reply(of, program, timeout, ran, redactor)
 }
 
 #[derive(Debug)]

@@ -1,19 +1,15 @@
 //! `/project …`: the life of projects and who may use them.
 
+use std::time::Duration;
+
 use gaggle_commands::{ProjectCommand, Role};
 use serde_json::Value;
-use tokio::time::{Duration, Instant};
 
-use super::{Context, cards, exec, project_channel, project_settings, project_status, secret, show};
+use super::{Context, cards, exec, log, project_channel, project_settings, project_status, secret, show};
 use crate::access::Authorized;
 use crate::error::{Error, Result, refused};
-use crate::model::{PersonId, Progress, Project, ProjectId, Reply, Settings, Status, StepState, Timestamp};
+use crate::model::{PersonId, Project, ProjectId, Reply, Settings, Status, Timestamp};
 use crate::runtime::{Feature, LogQuery};
-
-/// `--follow` ends by itself after this.
-const FOLLOW: Duration = Duration::from_secs(600);
-/// A reply longer than this gets the log as a file.
-const LONG: usize = 3_000;
 
 pub async fn handle(context: &Context, call: &Authorized, command: &ProjectCommand) -> Result<Reply> {
     match command {
@@ -261,45 +257,6 @@ async fn logs(context: &Context, call: &Authorized, query: LogQuery) -> Result<R
     let project = call.project()?;
     let work = &context.work;
     work.runtime().supports(Feature::Logs)?;
-    let mut lines = work.runtime().logs(&project.into(), query).await?;
-    let mut all: Vec<String> = Vec::new();
-    let end = Instant::now() + FOLLOW;
-    if query.follow {
-        let mut shown = 0usize;
-        loop {
-            let attended = work.chat(&call.caller.origin).is_some_and(|c| c.attended());
-            tokio::select! {
-                line = lines.recv() => match line {
-                    None => break,
-                    Some(line) => {
-                        shown += 1;
-                        if let Some(chat) = work.chat(&call.caller.origin) {
-                            let step = Progress { step: "log".into(), state: StepState::Running, text: line };
-                            chat.progress(&call.caller.origin, step).await;
-                        }
-                    }
-                },
-                () = tokio::time::sleep_until(end) => break,
-                () = work.stopping().cancelled() => break,
-                // What is there already is shown; nobody waits for more.
-                () = tokio::time::sleep(Duration::from_millis(500)), if !attended => break,
-            }
-        }
-        return Ok(Reply::ok(format!("Stopped following the log of `{}` after {}.", project.name, show::count(shown, "line"))));
-    }
-    while let Some(line) = lines.recv().await {
-        all.push(line);
-    }
-    if all.is_empty() {
-        let none = if query.since.is_some() { "has nothing that is so new; a longer `--since` may have" } else { "is empty" };
-        return Ok(Reply::ok(format!("The log of `{}` {none}.", project.name)).with("lines", all));
-    }
-    let text = all.join("\n");
-    let reply = if text.len() > LONG {
-        Reply::ok(format!("The last {} of the log of `{}` are in the file.", show::count(all.len(), "line"), project.name))
-            .file(format!("{}.log", project.name), text.clone().into_bytes())
-    } else {
-        Reply::ok(show::fenced(&text))
-    };
-    Ok(reply.with("lines", all))
+    let lines = work.runtime().logs(&project.into(), query).await?;
+    Ok(log::shown(context, call, &project.name, lines, query).await)
 }

@@ -29,9 +29,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ServiceComma
         ServiceCommand::Update { changes, dry_run, yes, .. } => {
             service_deploy::update(context, call, changes, *dry_run, *yes).await
         }
-        ServiceCommand::Env { set, unset, secret, plain, .. } => {
-            service_env::env(context, call, set, unset, secret, plain).await
-        }
+        ServiceCommand::Env { .. } => service_env::env(context, call, command).await,
         ServiceCommand::List { site } => {
             service_live::list(context, call, site.cluster.as_deref(), site.namespace.as_deref()).await.map(Step::Reply)
         }

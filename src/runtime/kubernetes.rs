@@ -101,6 +101,12 @@ impl KubernetesRuntime {
         &self.cluster.clients
     }
 
+    /// The ways to the API server, for requests and for streams, and where that is.
+    pub fn connection(&self) -> (kube::Client, kube::Client, String) {
+        let clients = self.clients();
+        (clients.calls.clone(), clients.streams.clone(), clients.server.clone())
+    }
+
     fn view(&self) -> &Arc<View> {
         &self.cluster.view
     }
