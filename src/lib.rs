@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod handlers;
 pub mod model;
+pub mod releases;
 pub mod runtime;
 pub mod server;
 pub mod store;

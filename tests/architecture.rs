@@ -14,6 +14,8 @@ const MAY: &[(&str, &[&str])] = &[
     ("agent", &["model", "error"]),
     // The connection to an agent is what a runtime hands out.
     ("runtime", &["commands", "model", "error", "agent", "yaml"]),
+    // What is done to releases that are deployed; from whose hands and with which credentials is not its business.
+    ("releases", &["model", "error", "runtime", "yaml"]),
     ("store", &["commands", "model", "error"]),
     ("chat", &["commands", "model", "error"]),
     ("work", &["commands", "model", "error", "chat", "runtime", "agent", "store"]),
