@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 pub mod handlers;
 pub mod model;
+pub mod releases;
 pub mod runtime;
 pub mod scan;
 pub mod server;

@@ -3,7 +3,7 @@
 pub mod attached;
 pub mod kubernetes;
 pub mod local;
-mod redact;
+pub mod redact;
 
 use std::time::Duration;
 

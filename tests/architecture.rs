@@ -17,6 +17,8 @@ const MAY: &[(&str, &[&str])] = &[
     ("clusters", &["model", "error", "runtime"]),
     // Its errors are those of the cluster.
     ("scan", &["model", "error", "runtime"]),
+    // What is done to releases that are deployed; from whose hands and with which credentials is not its business.
+    ("releases", &["model", "error", "runtime", "yaml"]),
     ("store", &["commands", "model", "error"]),
     ("chat", &["commands", "model", "error"]),
     ("work", &["commands", "model", "error", "chat", "runtime", "agent", "store", "clusters", "compose"]),

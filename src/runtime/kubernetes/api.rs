@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::client::Clients;
 use super::fields::MANAGER;
-use super::objects::{Kind, Manifest};
+use super::objects::{INSTANCE, Kind, Manifest};
 use super::trouble::{Trouble, retried};
 use super::view::{Key, View};
 
@@ -130,10 +130,13 @@ impl Cluster {
             ("batch", "v1", "CronJob"),
             ("networking.k8s.io", "v1", "Ingress"),
         ];
+        // A release that somebody deployed there is ours too, and no project's.
+        let others = format!("{INSTANCE}!={}", self.view.instance());
+        let others = &others;
         let looks = kinds.map(|(group, version, kind)| async move {
             let resource = kube::core::ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(group, version, kind));
             let api: Api<DynamicObject> = Api::namespaced_with(self.clients.calls.clone(), namespace, &resource);
-            let some = ListParams::default().labels("app.kubernetes.io/managed-by!=gaggle").limit(5);
+            let some = ListParams::default().labels(others).limit(5);
             let found = self.call(|| api.list_metadata(&some)).await?;
             // Every namespace has this one.
             let other = found

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
 use kube::api::Api;
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::api::Cluster;
+use super::seen::PodSeen;
 use super::trouble::Trouble;
 use crate::model::ProjectId;
 
@@ -99,11 +101,28 @@ async fn accept(listener: TcpListener, cluster: Cluster, project: ProjectId, por
     }
 }
 
-async fn carry(mut socket: TcpStream, cluster: &Cluster, project: &ProjectId, port: u16) -> Result<(), Trouble> {
-    let _ = socket.set_nodelay(true);
+async fn carry(socket: TcpStream, cluster: &Cluster, project: &ProjectId, port: u16) -> Result<(), Trouble> {
     let pod = cluster.view.seen(project).and_then(|seen| seen.ready_pod().cloned());
     let Some(pod) = pod else { return Err(Trouble::NotFound("its pod is not ready".into())) };
-    let api: Api<Pod> = Api::namespaced(cluster.clients.streams.clone(), &pod.namespace);
+    let mut watch = cluster.view.project(project);
+    let uid = pod.uid.clone();
+    let gone = async move {
+        let _ = watch.wait_for(|seen| !seen.pods.iter().any(|p| p.uid == uid)).await;
+    };
+    carry_to(socket, &cluster.clients.streams, &pod, port, gone).await
+}
+
+/// Carries one connection to a port of a pod until either side ends or the pod is `gone`: the server does not say that, and its
+/// connections would hang.
+pub async fn carry_to(
+    mut socket: TcpStream,
+    client: &Client,
+    pod: &PodSeen,
+    port: u16,
+    gone: impl Future<Output = ()>,
+) -> Result<(), Trouble> {
+    let _ = socket.set_nodelay(true);
+    let api: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace);
     let ports = [port];
     let mut forward = match timeout(OPEN, api.portforward(&pod.name, &ports)).await {
         Ok(opened) => opened?,
@@ -113,8 +132,6 @@ async fn carry(mut socket: TcpStream, cluster: &Cluster, project: &ProjectId, po
         return Err(Trouble::Other("a port-forward without a stream".into()));
     };
     let refused = forward.take_error(port);
-    let uid = pod.uid;
-    let mut watch = cluster.view.project(project);
     let outcome = tokio::select! {
         outcome = copy_bidirectional(&mut socket, &mut stream) => outcome.map(drop).map_err(|e| Trouble::Away(e.to_string())),
         Some(why) = async {
@@ -123,8 +140,7 @@ async fn carry(mut socket: TcpStream, cluster: &Cluster, project: &ProjectId, po
                 None => std::future::pending().await,
             }
         } => Err(Trouble::Other(why)),
-        // The server does not say that a pod is gone: its connections would hang.
-        _ = watch.wait_for(|seen| !seen.pods.iter().any(|p| p.uid == uid)) => Err(Trouble::NotFound("its pod is gone".into())),
+        () = gone => Err(Trouble::NotFound("its pod is gone".into())),
     };
     forward.abort();
     let _ = socket.shutdown().await;

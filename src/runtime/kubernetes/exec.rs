@@ -1,7 +1,8 @@
-//! Commands in an agent's container. No shell: the words are handed over as they are.
+//! Commands in a container. No shell: the words are handed over as they are.
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use kube::Client;
 use kube::api::{Api, AttachParams};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::{mpsc, oneshot};
@@ -14,8 +15,19 @@ use crate::error::{Error, Result};
 use crate::runtime::Execution;
 
 pub async fn run(cluster: &Cluster, pod: &PodSeen, command: Vec<String>, secrets: Secrets) -> Result<Execution, Trouble> {
-    let api: Api<Pod> = Api::namespaced(cluster.clients.streams.clone(), &pod.namespace);
-    let how = AttachParams::default().container(AGENT).stdin(false).stdout(true).stderr(true).tty(false);
+    run_in(&cluster.clients.streams, pod, AGENT, command, secrets).await
+}
+
+/// `client` lets streams be silent.
+pub async fn run_in(
+    client: &Client,
+    pod: &PodSeen,
+    container: &str,
+    command: Vec<String>,
+    secrets: Secrets,
+) -> Result<Execution, Trouble> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace);
+    let how = AttachParams::default().container(container).stdin(false).stdout(true).stderr(true).tty(false);
     // Opening the stream is what may be tried again; once it is open, the command has begun.
     let mut process = retried(|| api.exec(&pod.name, command.clone(), &how)).await?;
     let (out, output) = mpsc::channel(64);

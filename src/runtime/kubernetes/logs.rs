@@ -1,7 +1,8 @@
-//! The logs of an agent's container, line by line, without the project's secrets.
+//! The logs of a container, line by line, without the secrets that it was given.
 
-use futures_util::{AsyncBufReadExt as _, StreamExt as _};
+use futures_util::{AsyncBufReadExt as _, Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
 use kube::api::{Api, LogParams};
 use tokio::sync::mpsc;
 
@@ -21,16 +22,7 @@ pub async fn read(
     query: LogQuery,
     secrets: Secrets,
 ) -> Result<mpsc::Receiver<String>, Trouble> {
-    let api: Api<Pod> = Api::namespaced(cluster.clients.streams.clone(), &pod.namespace);
-    let how = LogParams {
-        container: Some(AGENT.into()),
-        follow: query.follow,
-        previous: query.previous,
-        since_seconds: query.since.map(|s| i64::try_from(s.as_secs().max(1)).unwrap_or(i64::MAX)),
-        tail_lines: Some(i64::try_from(query.tail).unwrap_or(i64::MAX)),
-        ..LogParams::default()
-    };
-    let lines = retried(|| api.log_stream(&pod.name, &how)).await?.lines();
+    let lines = lines(&cluster.clients.streams, pod, AGENT, query).await?;
     let (sender, receiver) = mpsc::channel(256);
     tokio::spawn(async move {
         let mut lines = std::pin::pin!(lines);
@@ -48,10 +40,33 @@ pub async fn read(
     Ok(receiver)
 }
 
+/// The lines of a container as they are, secrets and all. `client` lets streams be silent.
+pub async fn lines(
+    client: &Client,
+    pod: &PodSeen,
+    container: &str,
+    query: LogQuery,
+) -> Result<impl Stream<Item = std::io::Result<String>> + Send + 'static, Trouble> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace);
+    let how = LogParams {
+        container: Some(container.to_owned()),
+        follow: query.follow,
+        previous: query.previous,
+        since_seconds: query.since.map(|s| i64::try_from(s.as_secs().max(1)).unwrap_or(i64::MAX)),
+        tail_lines: Some(i64::try_from(query.tail).unwrap_or(i64::MAX)),
+        ..LogParams::default()
+    };
+    Ok(retried(|| api.log_stream(&pod.name, &how)).await?.lines())
+}
+
 /// What a container said last, for a diagnosis; empty if that cannot be read.
 pub async fn last_words(cluster: &Cluster, pod: &PodSeen, container: &str, previous: bool) -> String {
-    let api: Api<Pod> = Api::namespaced(cluster.clients.calls.clone(), &pod.namespace);
     let secrets = Secrets::of_pod(cluster, pod).await;
+    last_words_in(&cluster.clients.calls, pod, container, previous, &secrets).await
+}
+
+pub async fn last_words_in(client: &Client, pod: &PodSeen, container: &str, previous: bool, secrets: &Secrets) -> String {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace);
     for previous in if previous { &[true, false] as &[_] } else { &[false] } {
         let how = LogParams {
             container: Some(container.into()),

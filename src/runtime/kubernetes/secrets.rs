@@ -13,6 +13,10 @@ use crate::runtime::redact::Redactor;
 pub struct Secrets(Option<Redactor>);
 
 impl Secrets {
+    pub fn of(values: &[SecretString]) -> Self {
+        Self(Some(Redactor::new(values)))
+    }
+
     /// Of the Secret with that name. One that is not there holds nothing.
     pub async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Self, Trouble> {
         let api: Api<Secret> = Api::namespaced(cluster.clients.calls.clone(), namespace);

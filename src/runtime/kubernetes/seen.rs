@@ -14,10 +14,30 @@ pub const CLONE: &str = "clone";
 /// Events that are kept of one project.
 const EVENTS: usize = 40;
 
-/// All that is known of one project where it runs.
+/// What a diagnosis speaks of: advice differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Subject {
+    #[default]
+    Project,
+    Service,
+}
+
+impl Subject {
+    pub fn pick(self, project: &'static str, service: &'static str) -> &'static str {
+        match self {
+            Self::Project => project,
+            Self::Service => service,
+        }
+    }
+}
+
+/// All that is known of one project where it runs, or of one workload of a release.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Seen {
+    pub subject: Subject,
     pub deployment: Option<DeploymentSeen>,
+    /// Why its pods cannot be made, where no Deployment tells.
+    pub refusal: Option<String>,
     /// By name.
     pub pods: Vec<PodSeen>,
     /// The oldest first.
@@ -61,6 +81,8 @@ pub struct PodSeen {
     pub unschedulable: Option<String>,
     pub clone: Option<ContainerSeen>,
     pub agent: Option<ContainerSeen>,
+    /// What the container is called that counts.
+    pub main: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -172,6 +194,13 @@ impl From<&Deployment> for DeploymentSeen {
 
 impl From<&Pod> for PodSeen {
     fn from(pod: &Pod) -> Self {
+        Self::of(pod, AGENT)
+    }
+}
+
+impl PodSeen {
+    /// A pod whose container of that name counts.
+    pub fn of(pod: &Pod, main: &str) -> Self {
         let status = pod.status.clone().unwrap_or_default();
         let condition = |kind: &str| status.conditions.iter().flatten().find(|c| c.type_ == kind);
         let named = |all: &Option<Vec<ContainerStatus>>, name: &str| {
@@ -193,7 +222,8 @@ impl From<&Pod> for PodSeen {
             not_ready: ready.filter(|c| c.status != "True").and_then(|c| c.message.clone()),
             unschedulable: condition("PodScheduled").filter(|c| c.status == "False").and_then(|c| c.message.clone()),
             clone: named(&status.init_container_statuses, CLONE),
-            agent: named(&status.container_statuses, AGENT),
+            agent: named(&status.container_statuses, main),
+            main: main.to_owned(),
         }
     }
 }

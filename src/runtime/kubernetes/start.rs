@@ -252,10 +252,10 @@ impl<'a> Start<'a> {
     async fn failed(&self, seen: &Seen, why: Diagnosis) -> Error {
         self.steps.failed("start", "The agent did not become ready").await;
         let mut words = String::new();
-        if let Some((container, previous)) = why.words_of
+        if let Some((container, previous)) = &why.words_of
             && let Some(pod) = seen.pod()
         {
-            let last = logs::last_words(self.cluster, pod, container, previous).await;
+            let last = logs::last_words(self.cluster, pod, container, *previous).await;
             if !last.is_empty() {
                 words = format!("\nThe last lines of its log:\n```\n{}\n```", last.replace("```", "'''"));
             }

@@ -103,6 +103,10 @@ impl View {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
     pub fn carries_our_labels(&self, meta: &ObjectMeta) -> bool {
         let label = |name: &str| meta.labels.as_ref().and_then(|l| l.get(name)).map(String::as_str);
         label(MANAGED_BY) == Some("gaggle") && label(INSTANCE) == Some(&self.instance)

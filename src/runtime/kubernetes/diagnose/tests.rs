@@ -41,7 +41,7 @@ fn event(reason: &str, message: &str) -> EventSeen {
 }
 
 fn seen(pods: Vec<PodSeen>, events: Vec<EventSeen>) -> Seen {
-    Seen { deployment: None, pods, events }
+    Seen { pods, events, ..Seen::default() }
 }
 
 fn refusal(message: &str) -> Seen {
