@@ -7,7 +7,9 @@ mod clusters;
 
 use std::collections::{HashMap, HashSet};
 
-use gaggle_commands::{ApprovalCommand, Command, InfraCommand, ProjectCommand, ProjectSecretCommand, Role, SessionCommand, Target};
+use gaggle_commands::{
+    ApprovalCommand, Command, InfraCommand, ProjectCommand, ProjectSecretCommand, Role, SessionCommand, Target,
+};
 
 pub use clusters::{ClusterRule, Meant, may_change, meant, visible_clusters, visible_releases};
 
@@ -110,7 +112,9 @@ impl Authorized {
     pub fn project(&self) -> Result<&Project> {
         match &self.subject {
             Subject::Project(p) | Subject::Session(_, p) | Subject::Approval(_, p) => Ok(p),
-            Subject::Nothing | Subject::Cluster(..) | Subject::Release(..) => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its project"))),
+            Subject::Nothing | Subject::Cluster(..) | Subject::Release(..) => {
+                Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its project")))
+            }
         }
     }
 

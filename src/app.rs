@@ -29,9 +29,9 @@ use crate::engine::{Engine, Inbound, Input};
 use crate::handlers::{About, Context, Deploys, Links};
 use crate::model::{Origin, Timestamp, TurnId};
 use crate::runtime::kubernetes::ServerKeys;
+use crate::scan::Kinds;
 use crate::server::{self, Readiness};
 use crate::store::{self, Journal, Store};
-use crate::scan::Kinds;
 use crate::work::{self, Catalogue, Clusters, Work};
 use desk::ChatDesk;
 

@@ -38,5 +38,5 @@ pub use bound::Bound;
 pub use fault::{Place, Refused, Told};
 pub use files::Access;
 pub use interpolate::tree::Asked;
-pub use variables::{Variable, settable};
 pub use read::{Input, Project, Reading, read, survey, variables};
+pub use variables::{Variable, settable};

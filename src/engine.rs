@@ -102,10 +102,7 @@ struct Inner {
 
 impl Engine {
     pub fn new(context: Context) -> Self {
-        Self(Arc::new(Inner {
-            context,
-            forms: forms::Forms::default(),
-        }))
+        Self(Arc::new(Inner { context, forms: forms::Forms::default() }))
     }
 
     pub fn work(&self) -> &Work {
@@ -213,7 +210,8 @@ impl Engine {
     async fn command(&self, origin: Origin, source: Option<String>, command: Command, values: Option<Values>) -> Result<Ticket> {
         let caller = self.caller(&origin).await?;
         let summary = format!("/{}", command.summary().trim_start_matches('/'));
-        let mut call = match access::authorize(self.work().store(), &self.0.context.policy, caller.clone(), command, values).await {
+        let mut call = match access::authorize(self.work().store(), &self.0.context.policy, caller.clone(), command, values).await
+        {
             Ok(call) => call,
             Err(error) => {
                 self.audit(&caller, summary, format!("refused: {error}"));

@@ -120,8 +120,8 @@ pub fn form(context: &Context, call: &Authorized) -> Result<Option<Form>> {
 /// Each kind has a future of its own size: what is small does not carry the largest one's.
 pub async fn handle(context: &Context, call: Authorized) -> Result<Outcome> {
     let step = match &call.command {
-        Command::Cluster(command) => Box::pin(cluster::handle(context, &call, command)).await?,
-        Command::Service(command) => Box::pin(service::handle(context, &call, command)).await?,
+        Command::Cluster(command) => erased(cluster::handle(context, &call, command)).await?,
+        Command::Service(command) => erased(service::handle(context, &call, command)).await?,
         _ => return Box::pin(plain(context, call)).await,
     };
     Ok(match step {
@@ -133,8 +133,10 @@ pub async fn handle(context: &Context, call: Authorized) -> Result<Outcome> {
 /// What never has to ask for more.
 async fn plain(context: &Context, call: Authorized) -> Result<Outcome> {
     let reply = match &call.command {
-        Command::Cluster(_) | Command::Service(_) => return Err(crate::error::Error::Broken(anyhow::anyhow!("not a plain command"))),
-        Command::Infra(command) => Box::pin(infra::handle(context, &call, command)).await?,
+        Command::Cluster(_) | Command::Service(_) => {
+            return Err(crate::error::Error::Broken(anyhow::anyhow!("not a plain command")));
+        }
+        Command::Infra(command) => erased(infra::handle(context, &call, command)).await?,
         Command::Ask(ask) => return Box::pin(ask::ask(context, &call, ask)).await.map(Outcome::Turn),
         Command::Session(SessionCommand::Retry { .. }) => {
             return Box::pin(session::retry(context, &call)).await.map(Outcome::Turn);
@@ -154,6 +156,11 @@ async fn plain(context: &Context, call: Authorized) -> Result<Outcome> {
         Command::Help(help) => general::help(&call, help)?,
     };
     Ok(Outcome::Reply(reply))
+}
+
+/// Whatever a future is made of, it can be sent; the compiler asks no further.
+fn erased<'a, T>(future: impl Future<Output = T> + Send + 'a) -> std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>> {
+    Box::pin(future)
 }
 
 /// Shows a step of what somebody asked for.

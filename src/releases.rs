@@ -16,6 +16,7 @@ mod history;
 mod journal;
 mod kinds;
 mod live;
+mod parts;
 mod plan;
 mod pods;
 mod rollout;

@@ -245,10 +245,12 @@ pub const CATALOG: &[Entry] = &[
         ],
     )
     .confirmed()
-    .asks().works(),
+    .asks()
+    .works(),
     command("service env", Member, Cluster, &["/service env web --set LOG_LEVEL=debug", "/service env web --secret API_KEY"])
         .private()
-        .asks().works(),
+        .asks()
+        .works(),
     command("service list", Viewer, Person, &["/service list", "/service list --cluster prod"]).private(),
     command("service status", Viewer, Release, &["/service status web"]).private().works(),
     command("service logs", Viewer, Release, &["/service logs web", "/service logs web --since 10m --follow"]).private().works(),
@@ -270,10 +272,12 @@ pub const CATALOG: &[Entry] = &[
         &["/service update web --set REGION=us", "/service update web --replicas 3 --yes"],
     )
     .confirmed()
-    .asks().works(),
+    .asks()
+    .works(),
     command("service rollback", Member, Release, &["/service rollback web", "/service rollback web --to 3 --yes"])
         .confirmed()
-        .asks().works(),
+        .asks()
+        .works(),
     command("service delete", Owner, Release, &["/service delete web", "/service delete web --keep-data --yes"])
         .confirmed()
         .works(),

@@ -242,7 +242,12 @@ pub async fn visible_releases(store: &Store, policy: &Policy, caller: &Caller) -
 }
 
 /// The release that a command names: where its flags say, else where the channel means, else the only one of that name.
-pub(super) async fn find_release(store: &Store, policy: &Policy, caller: &Caller, command: &Command) -> Result<(Release, Cluster)> {
+pub(super) async fn find_release(
+    store: &Store,
+    policy: &Policy,
+    caller: &Caller,
+    command: &Command,
+) -> Result<(Release, Cluster)> {
     let name = release_of(command).unwrap_or_default();
     let (cluster, namespace) = named(command);
     let mut found = visible_releases(store, policy, caller).await?;

@@ -67,7 +67,7 @@ pub async fn run_check(file: &Path) -> anyhow::Result<ExitCode> {
     // Nobody is spoken to in their name.
     let no_keys: ServerKeys = Arc::new(|_| String::new().into());
     match runtime(&config, false, no_keys).await {
-        Ok((runtime, agent)) => {
+        Ok((runtime, agent, _)) => {
             rows.push(Health { what: "agent".into(), found: agent, fault: None });
             rows.extend(runtime.health().await);
         }

@@ -7,6 +7,7 @@ mod operators;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::{Request, StatusCode};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
@@ -160,15 +161,17 @@ async fn identity(connection: &Connection) -> Result<Option<Identity>, Failure> 
 
 async fn may(connection: &Connection, namespace: &str) -> Result<Known<Vec<May>>, Failure> {
     let api: Api<SelfSubjectAccessReview> = Api::all(connection.calls.clone());
-    let asked = QUESTIONS.iter().flat_map(|question| question.verbs.iter().map(move |verb| (question, *verb)));
-    let answers = stream::iter(asked.map(|(question, verb)| {
-        let api = api.clone();
-        let review = review(question, verb, namespace);
-        async move {
+    let mut asked = Vec::new();
+    for (question, verb) in QUESTIONS.iter().flat_map(|question| question.verbs.iter().map(move |verb| (question, *verb))) {
+        let (api, review) = (api.clone(), review(question, verb, namespace));
+        // Of one type, since otherwise nobody can tell that the whole may be sent.
+        let answer: BoxFuture<'static, Result<(String, bool), Trouble>> = Box::pin(async move {
             let answer = retried(|| async { api.create(&PostParams::default(), &review).await }).await?;
-            Ok::<_, Trouble>((verb.to_owned(), answer.status.is_some_and(|status| status.allowed)))
-        }
-    }));
+            Ok((verb.to_owned(), answer.status.is_some_and(|status| status.allowed)))
+        });
+        asked.push(answer);
+    }
+    let answers = stream::iter(asked);
     let answers: Result<Vec<(String, bool)>, Trouble> = answers.buffered(AT_ONCE).try_collect().await;
     let mut answers = match allowed(answers)? {
         Known::Found(answers) => answers.into_iter(),

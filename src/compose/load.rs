@@ -144,7 +144,8 @@ impl Loader {
                 format!("a compose file is a mapping: `services:` and so on, and this is {}", root.kind()),
             );
         }
-        let mut heard = Heard { asked: self.asked.is_some().then(Vec::new), ..Heard::default() };
+        let mut heard = Heard::default();
+        heard.asked = self.asked.is_some().then(Vec::new);
         interpolate(&mut root, &|name| context.environment.get(name).cloned(), &mut self.budget, &mut heard);
         self.remarks.append(&mut heard.remarks);
         if let (Some(all), Some(asked)) = (&mut self.asked, heard.asked) {

@@ -128,7 +128,7 @@ fn options(reader: &mut Reader) -> release::Options {
             reader.wrong("services.storage", "has no access mode as `access_mode`");
         }
         options.storage.class = storage.class;
-        options.storage.size = storage.size.map_or(options.storage.size, |size| size.to_string());
+        options.storage.size = storage.size.map_or(options.storage.size, String::from);
         options.storage.access_mode = storage.access_mode.unwrap_or(options.storage.access_mode);
     }
     if let Some(value) = reader.toml("services.ingress")

@@ -2,9 +2,9 @@
 
 use gaggle_commands::Candidates;
 
+use super::Context;
 use crate::access::{self, Caller};
 use crate::error::Result;
-use super::Context;
 
 /// Sessions of a project that are offered, the newest first.
 const SESSIONS: usize = 50;
@@ -48,7 +48,8 @@ pub async fn candidates(context: &Context, caller: &Caller, of: &Candidates) -> 
                 // One that is wrong has none.
                 let Ok(surveyed) = context.catalogue.survey(&file).await else { continue };
                 names.push(file.name.clone());
-                names.extend(super::service::services(&surveyed.project).iter().map(|service| format!("{}:{service}", file.name)));
+                names
+                    .extend(super::service::services(&surveyed.project).iter().map(|service| format!("{}:{service}", file.name)));
             }
         }
         Candidates::People => {

@@ -10,9 +10,7 @@ use super::{Context, Step, cluster_form, show};
 use crate::access::{self, Authorized};
 use crate::clusters::{self, Credentials, Reach};
 use crate::error::{Error, Result, refused};
-use crate::model::{
-    ChannelCluster, Cluster, ClusterId, Known, OWN, Progress, Reply, StepState, Timestamp, Values, Verified,
-};
+use crate::model::{ChannelCluster, Cluster, ClusterId, Known, OWN, Progress, Reply, StepState, Timestamp, Values, Verified};
 use crate::work::Clusters;
 
 pub async fn handle(context: &Context, call: &Authorized, command: &ClusterCommand) -> Result<Step> {
@@ -161,7 +159,13 @@ async fn add(
 }
 
 /// Asks the cluster itself, before anything of it is kept.
-async fn verify(context: &Context, call: &Authorized, name: &str, credentials: &Credentials, namespace: &str) -> Result<Verified> {
+async fn verify(
+    context: &Context,
+    call: &Authorized,
+    name: &str,
+    credentials: &Credentials,
+    namespace: &str,
+) -> Result<Verified> {
     let step = |state, text: String| Progress { step: "check".into(), state, text };
     let server = credentials.server().to_owned();
     super::progress(context, call, step(StepState::Running, format!("Checking the cluster `{name}` at {server}"))).await;
@@ -189,7 +193,9 @@ async fn update(
     allowed_insecure(call, insecure)?;
     let (cluster, _) = call.cluster()?;
     if new && cluster.is_own() {
-        return refused("The cluster `default` is used with the credentials that Gaggle itself runs with; change those where it runs.");
+        return refused(
+            "The cluster `default` is used with the credentials that Gaggle itself runs with; change those where it runs.",
+        );
     }
     if !new && *about == ClusterAbout::default() {
         return refused(format!(
@@ -289,7 +295,8 @@ async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<Step>
                 carried.join(", ")
             ),
         };
-        let question = format!("Remove the cluster `{}`? Its credentials go for good; what runs there runs on.{carries}", cluster.name);
+        let question =
+            format!("Remove the cluster `{}`? Its credentials go for good; what runs there runs on.{carries}", cluster.name);
         return Ok(Step::Ask(show::confirm(question), Values::default()));
     }
     for release in store.releases().await?.iter().filter(|release| release.cluster == cluster.id) {
@@ -301,7 +308,11 @@ async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<Step>
     context.clusters.forget(&cluster.id);
     let forgotten = match carried.is_empty() {
         true => String::new(),
-        false => format!(" {} there and forgotten here: {}.", if carried.len() == 1 { "Left running" } else { "All left running" }, carried.join(", ")),
+        false => format!(
+            " {} there and forgotten here: {}.",
+            if carried.len() == 1 { "Left running" } else { "All left running" },
+            carried.join(", ")
+        ),
     };
     let text = format!("Removed the cluster `{}` and its credentials.{forgotten}", cluster.name);
     Ok(Step::Reply(Reply::ok(text).with("clusters", [(); 0])))
@@ -310,7 +321,9 @@ async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<Step>
 async fn list(context: &Context, call: &Authorized) -> Result<Reply> {
     let clusters = access::visible_clusters(context.work.store(), &context.policy, &call.caller).await?;
     if clusters.is_empty() {
-        return Ok(Reply::ok("There is no cluster that you may use yet. Add one with `/cluster add NAME`.").with("clusters", [(); 0]));
+        return Ok(
+            Reply::ok("There is no cluster that you may use yet. Add one with `/cluster add NAME`.").with("clusters", [(); 0])
+        );
     }
     let channel = call.caller.origin.conversation.channel();
     let here = context.work.store().channel_cluster(&channel).await?;

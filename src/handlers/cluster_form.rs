@@ -13,7 +13,11 @@ fn fields() -> Vec<Field> {
     let long = |field: Field| Field { long: true, ..field };
     let secret = |field: Field| Field { secret: true, ..field };
     vec![
-        secret(long(optional("kubeconfig", "Kubeconfig", "What `kubectl config view --raw --minify --flatten` prints; or the fields below"))),
+        secret(long(optional(
+            "kubeconfig",
+            "Kubeconfig",
+            "What `kubectl config view --raw --minify --flatten` prints; or the fields below",
+        ))),
         optional("server", "Server", "https://host:port, if there is no kubeconfig"),
         secret(optional("token", "Token", "Of a service account; or certificate and key")),
         long(optional("ca", "CA", "PEM of who signed the server's certificate")),

@@ -74,9 +74,9 @@ fn is_fresh(kept: &KeptScan) -> bool {
 async fn take(context: &Context, cluster: &Cluster, namespace: Option<&str>) -> Result<KeptScan> {
     let connection = context.clusters.connection(cluster).await?;
     let scope = namespace.map_or(Scope::All, |namespace| Scope::Namespace(namespace.to_owned()));
-    let scan = scan::scan(&connection.calls, &scope, &context.kinds)
-        .await
-        .map_err(|trouble| Error::Failed(format!("The scan of {} did not succeed: {}.", place(cluster, namespace), trouble.short())))?;
+    let scan = scan::scan(&connection.calls, &scope, &context.kinds).await.map_err(|trouble| {
+        Error::Failed(format!("The scan of {} did not succeed: {}.", place(cluster, namespace), trouble.short()))
+    })?;
     let kept = KeptScan { at: Timestamp::now(), scan };
     context.work.store().keep_scan(&cluster.id, namespace, kept.clone()).await?;
     Ok(kept)

@@ -16,13 +16,7 @@ const FOLLOW: Duration = Duration::from_secs(600);
 const LONG: usize = 3_000;
 
 /// The log of what is called so.
-pub async fn shown(
-    context: &Context,
-    call: &Authorized,
-    of: &str,
-    mut lines: mpsc::Receiver<String>,
-    query: LogQuery,
-) -> Reply {
+pub async fn shown(context: &Context, call: &Authorized, of: &str, mut lines: mpsc::Receiver<String>, query: LogQuery) -> Reply {
     let work = &context.work;
     let mut all: Vec<String> = Vec::new();
     let end = Instant::now() + FOLLOW;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Context, cards, exec, log, project_channel, project_settings, project_status, secret, show};
 use crate::access::Authorized;
-use crate::error::{Error, Result, refused};
+use crate::error::{Result, refused};
 use crate::model::{PersonId, Project, ProjectId, Reply, Settings, Status, Timestamp};
 use crate::runtime::{Feature, LogQuery};
 

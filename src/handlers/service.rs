@@ -52,9 +52,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ServiceComma
         }
         ServiceCommand::Rollback { to, yes, .. } => service_past::rollback(context, call, *to, *yes).await,
         ServiceCommand::Delete { keep_data, yes, .. } => service_past::delete(context, call, *keep_data, *yes).await,
-        ServiceCommand::Manifests { revision, .. } => {
-            service_past::manifests(context, call, *revision).await.map(Step::Reply)
-        }
+        ServiceCommand::Manifests { revision, .. } => service_past::manifests(context, call, *revision).await.map(Step::Reply),
         ServiceCommand::Export { .. } => service_past::export(context, call).await.map(Step::Reply),
     }
 }
@@ -138,7 +136,9 @@ async fn add(context: &Context, call: &Authorized, name: &str, url: Option<&str>
 
 /// A file from elsewhere. The addresses that clusters may not have are none for it either.
 async fn fetch(context: &Context, url: &str) -> Result<SecretString> {
-    let failed = |why: String| Error::Failed(format!("The compose file could not be fetched: {why}. Check the address, or paste the file."));
+    let failed = |why: String| {
+        Error::Failed(format!("The compose file could not be fetched: {why}. Check the address, or paste the file."))
+    };
     let bytes = tokio::time::timeout(FETCH, crate::clusters::fetch(url, context.clusters.allow(), LARGEST))
         .await
         .map_err(|_| failed(format!("it took longer than {} s", FETCH.as_secs())))?
@@ -177,7 +177,8 @@ async fn catalogue(context: &Context, call: &Authorized, infra: bool) -> Result<
         }
     }
     if data.is_empty() && broken.is_empty() {
-        let text = "The catalogue is empty. Add a compose file with `/service add NAME`, or name folders under `[services] catalogue`.";
+        let text =
+            "The catalogue is empty. Add a compose file with `/service add NAME`, or name folders under `[services] catalogue`.";
         return Ok(Reply::ok(text).with("services", data));
     }
     let mut text = rows.join("\n");
@@ -224,7 +225,10 @@ async fn describe(context: &Context, call: &Authorized, id: &str) -> Result<Repl
         };
         fact("Ports", ports(tree));
         fact("Needs", needs(tree));
-        fact("Profiles", tree["profiles"].as_array().into_iter().flatten().filter_map(|p| p.as_str().map(str::to_owned)).collect());
+        fact(
+            "Profiles",
+            tree["profiles"].as_array().into_iter().flatten().filter_map(|p| p.as_str().map(str::to_owned)).collect(),
+        );
         if !variables.is_empty() {
             lines.push("| Variable | Value | |".to_owned());
             lines.push("|---|---|---|".to_owned());

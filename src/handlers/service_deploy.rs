@@ -108,13 +108,22 @@ pub async fn deploy(context: &Context, call: &Authorized, command: &ServiceComma
     let mut release = Release { id: id_of, source: id.clone(), ..release };
     let mut secrets = if is_new { Vec::new() } else { service_build::secrets(context, &release.id).await? };
     let scan = infra::known(context, cluster, namespace).await;
-    let along = along(&surveyed, &base, named.as_deref(), &context.kinds, scan.as_ref().map(|kept| &kept.scan), *with_dependencies, *anew);
+    let along = along(
+        &surveyed,
+        &base,
+        named.as_deref(),
+        &context.kinds,
+        scan.as_ref().map(|kept| &kept.scan),
+        *with_dependencies,
+        *anew,
+    );
     let everything: BTreeSet<String> = base.iter().cloned().chain(along.iter().map(|along| along.service.clone())).collect();
     let mut variables = service_build::variables(&surveyed, &everything);
     remembered(&mut variables, &release.settings, &secrets);
     let usual: BTreeSet<&str> = along.iter().filter(|along| along.usual).map(|along| along.service.as_str()).collect();
     let left: BTreeSet<&str> = along.iter().filter(|along| !along.usual).map(|along| along.service.as_str()).collect();
-    let with: BTreeSet<String> = everything.iter().filter(|s| !left.contains(s.as_str()) || usual.contains(s.as_str())).cloned().collect();
+    let with: BTreeSet<String> =
+        everything.iter().filter(|s| !left.contains(s.as_str()) || usual.contains(s.as_str())).cloned().collect();
     let kinds_along: BTreeSet<String> = with.iter().filter_map(|service| kind_of(&surveyed, &context.kinds, service)).collect();
     let suggestions = match &scan {
         Some(kept) => service_form::suggestions(&variables, &context.kinds, &kept.scan, &kinds_along),
@@ -138,7 +147,8 @@ pub async fn deploy(context: &Context, call: &Authorized, command: &ServiceComma
     release.settings.services = chosen;
     release.settings.set.extend(filled.set);
     merge(&mut secrets, filled.secret);
-    let taken = if call.values.is_none() { take_suggestions(&mut release.settings, &variables, &suggestions) } else { Vec::new() };
+    let taken =
+        if call.values.is_none() { take_suggestions(&mut release.settings, &variables, &suggestions) } else { Vec::new() };
     apply(&mut release.settings, changes);
     let chosen = Chosen { release, is_new, file, surveyed, secrets, taken };
     go_on(context, call, cluster, chosen, *dry_run, *yes).await
@@ -297,7 +307,10 @@ fn take_suggestions(
     suggestions: &BTreeMap<String, Suggestion>,
 ) -> Vec<String> {
     let mut taken = Vec::new();
-    for variable in variables.iter().filter(|variable| !variable.secret && !settings.set.contains_key(&variable.name)) {
+    for variable in variables.iter().filter(|variable| !variable.secret) {
+        if settings.set.contains_key(&variable.name) {
+            continue;
+        }
         if let Some(found) = suggestions.get(&variable.name).filter(|found| variable.value.is_none() || found.instead) {
             settings.set.insert(variable.name.clone(), found.value.clone());
             taken.push(format!("`{}` is `{}`, of the {}", variable.name, found.value, found.from));
@@ -377,9 +390,7 @@ async fn go_on(
 /// What has to have a value and has none.
 fn missing(chosen: &Chosen) -> Result<()> {
     let Chosen { release, surveyed, secrets, .. } = chosen;
-    let given = |name: &str| {
-        release.settings.set.contains_key(name) || secrets.iter().any(|(known, _)| known == name)
-    };
+    let given = |name: &str| release.settings.set.contains_key(name) || secrets.iter().any(|(known, _)| known == name);
     let variables = service_build::variables(surveyed, &release.settings.services);
     let lacking: Vec<String> = variables
         .iter()
@@ -435,7 +446,9 @@ fn preview(target: &Target, built: &Built, plan: &Plan, taken: &[String]) -> Pre
     let whole = lines.join("\n");
     let cut = lines.len() > LINES;
     let shown = match cut {
-        true => format!("{}\n… and {} more lines; `--dry-run` sends all as a file", lines[..LINES].join("\n"), lines.len() - LINES),
+        true => {
+            format!("{}\n… and {} more lines; `--dry-run` sends all as a file", lines[..LINES].join("\n"), lines.len() - LINES)
+        }
         false => whole.clone(),
     };
     Preview { text: format!("{head}\n{}{after}", show::fenced(&shown)), whole: format!("{head}\n{whole}{after}\n"), cut }
@@ -467,13 +480,7 @@ pub async fn restored(context: &Context, release: &Release, revision: &Revision)
         .map_err(|error| Error::Broken(anyhow::anyhow!("revision {} of a release does not parse: {error}", revision.number)))?;
     let values: BTreeMap<String, SecretString> =
         context.work.store().secrets(&Scope::Release(release.id.clone())).await?.into_iter().collect();
-    let found = stored.restore(|key| values.get(key).cloned());
-    found.map_err(|missing| {
-        Error::Refused(format!(
-            "Revision {} of `{}` cannot be brought back: the value of {missing} is gone. Deploy it again from its file.",
-            revision.number, release.name
-        ))
-    })
+    stored.whole(&service_build::seal(context, &release.id), |name| values.get(name).cloned())
 }
 
 async fn run(
@@ -500,7 +507,8 @@ async fn run(
                 "Deployed `{}` to `{}` of the cluster `{}`, revision {revision}.",
                 release.name, release.namespace, cluster.name
             );
-            let endpoints = releases::endpoints(target, &built.manifests).await.unwrap_or_default();
+            // It is deployed, whether that can be looked at now or not.
+            let endpoints = releases::status(target).await.map(|status| status.endpoints).unwrap_or_default();
             for endpoint in &endpoints {
                 text.push_str(&format!("\n- {endpoint}"));
             }
@@ -554,13 +562,17 @@ pub async fn keep(
     made_namespace: bool,
 ) -> Result<u32> {
     let store = context.work.store();
-    let (stored, mut values) = Stored::of(manifests, &service_build::seal(context, &release.id));
+    let seal = service_build::seal(context, &release.id);
+    let stored = Stored::of(manifests, &seal);
+    let mut values = manifests.values(&seal);
+    let references = values.iter().map(|(name, _)| name.clone()).collect();
     values.extend(secrets.iter().cloned());
     let revision = Revision {
         number: 0,
         at: Timestamp::now(),
         by: call.caller.person.clone(),
         settings: release.settings.clone(),
+        values: references,
         manifests: serde_json::to_value(&stored).map_err(|error| Error::Broken(error.into()))?,
     };
     let number = store.keep_revision(&release.id, revision, values).await?;

@@ -125,7 +125,8 @@ fn change(
     secret: &[SecretKey],
     plain: &[SecretKey],
 ) {
-    let changes = ServiceChanges { set: set.to_vec(), secret: secret.to_vec(), plain: plain.to_vec(), ..ServiceChanges::default() };
+    let changes =
+        ServiceChanges { set: set.to_vec(), secret: secret.to_vec(), plain: plain.to_vec(), ..ServiceChanges::default() };
     apply(&mut release.settings, &changes);
     for key in unset {
         release.settings.set.remove(&key.0);
@@ -144,7 +145,9 @@ async fn shown(context: &Context, release: &Release, cluster: &str) -> Result<Re
     rows.extend(release.settings.set.iter().map(|(key, value)| format!("| {key} | {} |", value.replace('|', "\\|"))));
     rows.extend(secrets.iter().map(|(key, _)| format!("| {key} | set, not shown |")));
     let text = match rows.len() {
-        2 => format!("Nothing of `{}` in `{}` of the cluster `{cluster}` differs from its file.", release.name, release.namespace),
+        2 => {
+            format!("Nothing of `{}` in `{}` of the cluster `{cluster}` differs from its file.", release.name, release.namespace)
+        }
         _ => format!(
             "What was set of `{}` in `{}` of the cluster `{cluster}`:\n{}",
             release.name,
@@ -208,11 +211,8 @@ fn alone(context: &Context, release: &Release, target: &Target, secrets: &[(Stri
     }
     let workload = Workload { name: release.name.clone(), service: release.name.clone(), plain, secret, ..Workload::default() };
     let bundle = Bundle { name: release.name.clone(), workloads: vec![workload], ..Bundle::default() };
-    let options = release::Options {
-        namespace: release.namespace.clone(),
-        release: Some(release.name.clone()),
-        ..context.release.clone()
-    };
+    let options =
+        release::Options { namespace: release.namespace.clone(), release: Some(release.name.clone()), ..context.release.clone() };
     let mut manifests = Manifests::of(&bundle, &options, target);
     manifests.objects.retain(|object| matches!(object.kind, "ConfigMap" | "Secret"));
     manifests.waits.clear();

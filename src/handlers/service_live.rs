@@ -2,6 +2,7 @@
 //!
 //! Invariant: every answer names the cluster and the namespace that it is about; no secret value of a release is ever shown.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gaggle_commands::Period;
@@ -30,7 +31,8 @@ pub async fn list(context: &Context, call: &Authorized, cluster: Option<&str>, n
         let text = "There are no releases. See what can be deployed with `/service catalogue`.";
         return Ok(Reply::ok(text).with("releases", [(); 0]));
     }
-    let mut rows = vec!["| Release | Cluster | Namespace | Of | State | Changed |".to_owned(), "|---|---|---|---|---|---|".to_owned()];
+    let mut rows =
+        vec!["| Release | Cluster | Namespace | Of | State | Changed |".to_owned(), "|---|---|---|---|---|---|".to_owned()];
     let (mut data, mut cards) = (Vec::new(), Vec::new());
     for (release, cluster) in &all {
         let state = match release.revision {
@@ -105,7 +107,8 @@ fn redactor(manifests: &Manifests) -> Redactor {
 pub async fn status(context: &Context, call: &Authorized) -> Result<Reply> {
     let (release, cluster) = call.release()?;
     let (target, manifests) = deployed(context, call).await?;
-    let told = |trouble: crate::runtime::kubernetes::trouble::Trouble| target.told(&trouble, &format!("looking at `{}`", release.name));
+    let told =
+        |trouble: crate::runtime::kubernetes::trouble::Trouble| target.told(&trouble, &format!("looking at `{}`", release.name));
     let (status, drift) = tokio::join!(releases::status(&target), releases::drift(&target, &manifests));
     let (status, drift) = (status.map_err(told)?, drift.map_err(told)?);
     let overall = match status.overall {
@@ -187,7 +190,7 @@ pub async fn logs(
     };
     let query = LogQuery { tail: tail as usize, since, previous, follow };
     let several = names.len() > 1;
-    let redactor = redactor(&manifests);
+    let redactor = Arc::new(redactor(&manifests));
     let (lines, receiver) = mpsc::channel(256);
     let mut opened = 0;
     let mut refusal = None;

@@ -19,13 +19,11 @@ async fn revision(context: &Context, release: &Release, named: Option<u32>, usua
     let numbers: Vec<String> = all.iter().map(|revision| revision.number.to_string()).collect();
     match all.into_iter().find(|revision| Some(revision.number) == wanted) {
         Some(revision) => Ok(revision),
-        None if numbers.is_empty() => refused(format!("The release `{}` was never deployed, so it has no revision.", release.name)),
+        None if numbers.is_empty() => {
+            refused(format!("The release `{}` was never deployed, so it has no revision.", release.name))
+        }
         None => refused(match named {
-            Some(number) => format!(
-                "Revision {number} of `{}` is not kept. There are {}.",
-                release.name,
-                numbers.join(", ")
-            ),
+            Some(number) => format!("Revision {number} of `{}` is not kept. There are {}.", release.name, numbers.join(", ")),
             None => format!("The release `{}` has no earlier revision than the one that is deployed.", release.name),
         }),
     }

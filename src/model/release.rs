@@ -81,6 +81,9 @@ pub struct Revision {
     pub at: Timestamp,
     pub by: PersonId,
     pub settings: ReleaseSettings,
-    /// The objects; in place of secret values there are references.
+    /// The names of the secret values that it refers to.
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// The objects; in place of secret values there are digests.
     pub manifests: serde_json::Value,
 }

@@ -34,6 +34,26 @@ pub struct Endpoint {
     pub note: Option<String>,
 }
 
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let reach = match self.reach {
+            Reach::Cluster => "within the cluster",
+            Reach::Headless => "within the cluster, pod by pod",
+            Reach::NodePort => "at a port of the nodes",
+            Reach::LoadBalancer => "by its load balancer",
+            Reach::Ingress => "by its host name",
+        };
+        match &self.address {
+            Some(address) => write!(f, "`{}`: `{address}` {reach}", self.workload)?,
+            None => write!(f, "`{}`: {reach}, no address yet", self.workload)?,
+        }
+        match &self.note {
+            Some(note) => write!(f, " ({note})"),
+            None => Ok(()),
+        }
+    }
+}
+
 pub fn endpoints(objects: &[Value], nodes: Option<&[Value]>) -> Vec<Endpoint> {
     let mut all = Vec::new();
     for object in objects {

@@ -55,7 +55,7 @@ pub struct Restored {
     pub missing: Vec<(String, String)>,
 }
 
-fn digest(seal: &[u8; 32], secret: &str, key: &str, value: &[u8]) -> String {
+pub(super) fn digest(seal: &[u8; 32], secret: &str, key: &str, value: &[u8]) -> String {
     let Ok(mut sealed) = Hmac::<Sha256>::new_from_slice(seal) else { return String::new() };
     for part in [secret.as_bytes(), key.as_bytes(), value] {
         sealed.update(&part.len().to_le_bytes());
@@ -97,8 +97,12 @@ impl Stored {
         self.objects.iter().map(shown).collect::<Vec<_>>().join("---\n")
     }
 
-    /// `value` is asked for each key of each Secret, by both names.
-    pub fn restore(&self, seal: &[u8; 32], value: impl Fn(&str, &str) -> Option<SecretSlice<u8>>) -> Result<Restored, String> {
+    /// `value` is asked for each key of each Secret, by both names and by the digest of what it was.
+    pub fn restore(
+        &self,
+        seal: &[u8; 32],
+        value: impl Fn(&str, &str, &str) -> Option<SecretSlice<u8>>,
+    ) -> Result<Restored, String> {
         let (mut other, mut missing) = (Vec::new(), Vec::new());
         let mut objects = Vec::new();
         for stored in &self.objects {
@@ -108,7 +112,7 @@ impl Stored {
                 let mut values = Map::new();
                 for (key, kept) in std::mem::take(data) {
                     let place = (stored.name.clone(), key.clone());
-                    let Some(now) = value(&stored.name, &key) else {
+                    let Some(now) = value(&stored.name, &key, kept[DIGEST].as_str().unwrap_or_default()) else {
                         missing.push(place);
                         continue;
                     };
@@ -172,12 +176,12 @@ mod tests {
         assert!(stored.documents().contains("TOKEN: \"\""), "{}", stored.documents());
         let read: Stored = serde_json::from_str(&serde_json::to_string(&stored).unwrap()).unwrap();
         assert_eq!(read, stored);
-        let know = |_: &str, key: &str| (key == "TOKEN").then(|| SecretSlice::from(b"hunter2".to_vec()));
+        let know = |_: &str, key: &str, _: &str| (key == "TOKEN").then(|| SecretSlice::from(b"hunter2".to_vec()));
         let restored = read.restore(&[7; 32], know).unwrap();
         assert_eq!(restored.manifests.objects[0].body["data"], json!({ "TOKEN": "aHVudGVyMg==" }));
         assert_eq!(restored.missing, [("web-secrets".to_owned(), "OLD".to_owned())]);
         assert!(restored.other.is_empty() && restored.manifests.waits == manifests().waits);
-        let changed = read.restore(&[7; 32], |_, _| Some(SecretSlice::from(b"other".to_vec()))).unwrap();
+        let changed = read.restore(&[7; 32], |_, _, _| Some(SecretSlice::from(b"other".to_vec()))).unwrap();
         assert_eq!(changed.other.len(), 2);
         assert!(!format!("{changed:?}").contains("b3RoZXI="));
     }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use super::image::{Says, says};
 use super::table::{Row, TABLE};
 use super::words::{Head, Words, split};
 
@@ -163,6 +164,14 @@ impl Kinds {
 
     pub fn row(&self, name: &str) -> Option<&KindRow> {
         self.rows.iter().find(|row| row.name == name)
+    }
+
+    /// The kind that an image is of, by its name alone.
+    pub fn of_image(&self, image: &str) -> Option<&KindRow> {
+        match says(self, image) {
+            Says::Is(kind) | Says::Looks(kind) => self.rows.get(kind),
+            Says::Other { .. } | Says::Nothing => None,
+        }
     }
 
     /// The kind that a variable usually means, and what of it: `ORDERS_REDIS_URL` wants the URL of a `redis`.

@@ -137,7 +137,10 @@ impl Store {
 
 fn free(tx: &redb::WriteTransaction, cluster: &Cluster) -> Result<()> {
     match tx.scan(&CLUSTERS, &[])?.iter().any(|(id, known)| *id != cluster.id && known.name == cluster.name) {
-        true => refused(format!("There already is a cluster `{}`. Choose another name, or see all with `/cluster list`.", cluster.name)),
+        true => refused(format!(
+            "There already is a cluster `{}`. Choose another name, or see all with `/cluster list`.",
+            cluster.name
+        )),
         false => Ok(()),
     }
 }

@@ -73,7 +73,12 @@ impl Store {
     }
 
     /// Keeps a revision with the values that it refers to, and makes it the release's last. The oldest go.
-    pub async fn keep_revision(&self, id: &ReleaseId, mut revision: Revision, values: Vec<(String, SecretString)>) -> Result<u32> {
+    pub async fn keep_revision(
+        &self,
+        id: &ReleaseId,
+        mut revision: Revision,
+        values: Vec<(String, SecretString)>,
+    ) -> Result<u32> {
         let scope = Scope::Release(id.clone()).key();
         let sealed: Vec<(String, String)> = values
             .into_iter()
@@ -96,7 +101,8 @@ impl Store {
                 table::remove(tx, &table::REVISIONS, key)?;
             }
             // Values that no revision refers to any longer go too.
-            let used: BTreeSet<&str> = kept[gone..].iter().flat_map(|(_, revision)| references(&revision.manifests)).collect();
+            let used: BTreeSet<&str> =
+                kept[gone..].iter().flat_map(|(_, revision)| revision.values.iter().map(String::as_str)).collect();
             for ((scope, key), _) in tx.scan(&SECRETS, &table::prefix(&scope))? {
                 if key.contains('@') && !used.contains(key.as_str()) {
                     table::remove(tx, &SECRETS, &(scope, key))?;
@@ -160,16 +166,4 @@ impl Store {
 
 fn file_place(name: &str) -> String {
     format!("compose_files/{name}")
-}
-
-/// The names of the values that manifests refer to.
-fn references(manifests: &serde_json::Value) -> Vec<&str> {
-    match manifests {
-        serde_json::Value::Array(all) => all.iter().flat_map(references).collect(),
-        serde_json::Value::Object(fields) => match fields.get("valueFrom@") {
-            Some(serde_json::Value::String(key)) => vec![key],
-            _ => fields.values().flat_map(references).collect(),
-        },
-        _ => Vec::new(),
-    }
 }

@@ -146,8 +146,16 @@ macro_rules! wrapped {
         }
     )*};
 }
-wrapped!(SessionId(u64), TurnId(u64), ApprovalId(u64), ProjectId(String), ConversationId(String), PersonId(String),
-    ClusterId(String), ReleaseId(String));
+wrapped!(
+    SessionId(u64),
+    TurnId(u64),
+    ApprovalId(u64),
+    ProjectId(String),
+    ConversationId(String),
+    PersonId(String),
+    ClusterId(String),
+    ReleaseId(String)
+);
 
 macro_rules! pair_of_text {
     ($($a:ident, $b:ident);*) => {$(

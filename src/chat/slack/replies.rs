@@ -317,7 +317,7 @@ impl Slack {
             return;
         }
         // Without a click that is fresh there is no modal: a button gives one.
-        for part in pieces(&form.text, blocks::MESSAGE) {
+        for part in crate::chat::split::pieces(&form.text, blocks::MESSAGE) {
             let text = super::markdown::mrkdwn(&part);
             let blocks = json!([blocks::section(&text)]);
             self.say(&workspace, &mut ask, To::Asker, &Message { text, blocks: Some(blocks) }).await;
