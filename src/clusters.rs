@@ -10,6 +10,8 @@ mod connection;
 mod credentials;
 mod failure;
 mod fields;
+#[cfg(test)]
+mod fixtures;
 mod guard;
 mod health;
 pub mod kubeconfig;
