@@ -149,6 +149,13 @@ async fn what_is_wrong_with_the_server_is_told_apart() {
     assert!(matches!(found, Failure::NotKubernetes(_)), "{found:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_slow() {
+    let silent = listen(std::mem::forget);
+    let url = format!("https://127.0.0.1:{}", silent.address.port());
+    assert_eq!(ask(&credentials(url, Some(CA)), &loopback()).await, Failure::Slow);
+}
+
 /// Servers that answer with what they were sent, or lead elsewhere.
 #[tokio::test]
 async fn servers_that_are_no_kubernetes() {

@@ -21,9 +21,7 @@ fn what_they_are_known_by() {
     assert_eq!(pair.expires(), "2124-01-01T00:00:00Z".parse().ok());
     assert_eq!(of(&kubeconfig()).expires(), None);
     let token = jwt(r#"{"exp":4000000000}"#);
-    let both = kubeconfig_with(CLIENT, CLIENT_KEY)
-        .replace("contexts:", "contexts:")
-        .replace("    client-key", &format!("    token: {token}\n    client-key"));
+    let both = kubeconfig_with(CLIENT, CLIENT_KEY).replace("    client-key", &format!("    token: {token}\n    client-key"));
     let both = of(&both);
     assert_eq!((both.kind(), both.expires()), ("certificate", Timestamp::from_second(4_000_000_000).ok()));
 }
