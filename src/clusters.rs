@@ -11,6 +11,8 @@ mod credentials;
 mod failure;
 mod fetch;
 mod fields;
+#[cfg(test)]
+mod fixtures;
 mod guard;
 mod health;
 pub mod kubeconfig;

@@ -61,8 +61,12 @@ pub fn server(text: &str, place: Place) -> Result<String, Refused> {
     if url.port() == Some(0) {
         return refuse(place, format!("port 0 leads nowhere; {FORM}"));
     }
-    if url.host_str().is_none_or(str::is_empty) {
+    let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
         return refuse(place, format!("the server's address has no host; {FORM}"));
+    };
+    let is_odd = |b: u8| !b.is_ascii_alphanumeric() && !b"-._:[]".contains(&b);
+    if host.bytes().any(is_odd) || url.path().contains("//") {
+        return refuse(place, format!("the server's address cannot be read; {FORM}"));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -102,3 +102,6 @@ impl Connection {
         text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -290,3 +290,6 @@ impl Credentials {
         Ok(config)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -176,9 +176,6 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Failure> {
     }
     let io = error.downcast_ref::<io::Error>()?;
     match io.kind() {
-        // What it wraps says more.
-        _ if io.get_ref().is_some_and(|wrapped| !wrapped.to_string().contains("timed out") && wrapped.source().is_some()) => None,
-        _ if io.get_ref().is_some_and(|wrapped| wrapped.is::<Tls>()) => None,
         io::ErrorKind::ConnectionRefused => Some(Failure::NobodyListens),
         io::ErrorKind::TimedOut => Some(Failure::Slow),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some(Failure::Network("no route to it".into())),

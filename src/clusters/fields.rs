@@ -64,3 +64,6 @@ pub fn from_fields(fields: Fields, insecure: bool) -> Result<Credentials, Refuse
     };
     parts.check(insecure, Timestamp::now())
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,7 +155,7 @@ fn names(root: Node<'_>, contexts: &[Entry<'_>]) -> Result<Vec<String>, Refused>
 fn shown(name: &str) -> Option<String> {
     let odd = |run: &str| {
         let digits = run.bytes().filter(u8::is_ascii_digit).count();
-        run.len() >= 16 && digits > 0 && digits < run.len()
+        run.len() >= 32 || (run.len() >= 16 && digits > 0 && digits < run.len())
     };
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || " -_.:/@+".contains(c));
     (plain && name.len() <= 128 && !name.starts_with("eyJ") && !name.split(|c: char| !c.is_ascii_alphanumeric()).any(odd))

@@ -211,7 +211,10 @@ fn review(question: &Question, verb: &str, namespace: &str) -> SelfSubjectAccess
 
 async fn exists(connection: &Connection, namespace: &str) -> Result<Known<bool>, Failure> {
     let api: Api<Namespace> = Api::all(connection.calls.clone());
-    allowed(retried(|| async { Ok(api.get_metadata_opt(namespace).await?.is_some()) }).await)
+    match retried(|| async { api.get_metadata(namespace).await }).await {
+        Err(Trouble::NotFound(_)) => Ok(Known::Found(false)),
+        found => allowed(found.map(|_| true)),
+    }
 }
 
 async fn nodes(connection: &Connection) -> Result<Known<u64>, Failure> {

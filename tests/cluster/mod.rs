@@ -1,6 +1,7 @@
 //! Stories on a real Kubernetes: the whole program, a real API server, pretend nodes and a real one.
 
 mod chaos;
+mod clusters;
 mod compose;
 mod deploy;
 mod failures;

@@ -255,11 +255,11 @@ impl Builder {
                     continue;
                 }
                 EventData::SequenceEnd => match open.pop() {
-                    Some(Open::List(id, items)) => self.close(id, Shape::List(items), at)?,
+                    Some(Open::List(id, items)) => self.close(id, Shape::List(items))?,
                     _ => return refuse(at, "not a YAML document"),
                 },
                 EventData::MappingEnd => match open.pop() {
-                    Some(Open::Map(id, pairs, None)) => self.close(id, Shape::Map(pairs), at)?,
+                    Some(Open::Map(id, pairs, None)) => self.close(id, Shape::Map(pairs))?,
                     _ => return refuse(at, "not a YAML document"),
                 },
                 _ => return refuse(at, "not a YAML document"),
@@ -285,7 +285,7 @@ impl Builder {
             _ => None,
         };
         let Some(key) = text(id) else {
-            return refuse(at, "a key must be a text, not a list or a mapping");
+            return refuse(self.items[id.0].at, "a key must be a text, not a list or a mapping");
         };
         if key == "<<" {
             return refuse(at, "merge keys (`<<`) are not taken here; write the values out");
@@ -304,7 +304,7 @@ impl Builder {
         Ok(())
     }
 
-    fn close(&mut self, id: Id, shape: Shape, at: Place) -> Result<Id, Refused> {
+    fn close(&mut self, id: Id, shape: Shape) -> Result<Id, Refused> {
         let of = |id: &Id| self.items[id.0].values.unwrap_or(1);
         let values = match &shape {
             Shape::Scalar { .. } => 1,
@@ -315,7 +315,7 @@ impl Builder {
         };
         if values > VALUES {
             return refuse(
-                at,
+                self.items[id.0].at,
                 format!("with its aliases followed, this stands for more than {VALUES} values; write less of them"),
             );
         }

@@ -87,7 +87,7 @@ pub fn of<'a>(definitions: impl IntoIterator<Item = &'a str>) -> Vec<Operator> {
             Some(suffix) => group.strip_suffix(suffix).is_some_and(|before| before.ends_with('.')),
             None => *pattern == group || *pattern == definition,
         };
-        for (name, _) in KNOWN.iter().filter(|(_, patterns)| patterns.iter().any(|pattern| shows(&pattern))) {
+        for (name, _) in KNOWN.iter().filter(|(_, patterns)| patterns.iter().any(shows)) {
             found.entry(name).or_default().push(definition.to_owned());
         }
     }
