@@ -246,7 +246,8 @@ impl<'a> Project<'a> {
 
     /// The keys of the file itself.
     fn top(&self) {
-        for key in ["networks", "version", "include"] {
+        // Where the release has a name of its own, the file's is nobody's.
+        for key in ["name", "networks", "version", "include"] {
             self.root.get(key);
         }
         for key in self.root.rest() {

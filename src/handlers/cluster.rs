@@ -385,6 +385,10 @@ async fn default(context: &Context, call: &Authorized, namespace: Option<String>
 /// How a cluster stands, in a few words.
 fn state(context: &Context, cluster: &Cluster) -> String {
     match context.clusters.reach(&cluster.id) {
+        // Whoever was just checked is there, though the watch has not begun yet.
+        Reach::Unknown if cluster.verified.as_ref().is_some_and(|verified| verified.at > context.about.started) => {
+            "reachable".to_owned()
+        }
         Reach::Unknown => "not asked yet".to_owned(),
         Reach::Reachable => "reachable".to_owned(),
         Reach::Unreachable { since, why } => format!("unreachable since {} ({why})", show::ago(since)),

@@ -512,7 +512,11 @@ async fn run(
             for endpoint in &endpoints {
                 text.push_str(&format!("\n- {endpoint}"));
             }
-            for sentence in deployed.left.iter().chain(&built.warnings).chain(&deployed.warnings) {
+            // Whoever confirmed has read the others.
+            let confirmed = call.values.as_ref().is_some_and(|values| values.0.contains_key(CONFIRMED));
+            let known: &[String] = if confirmed { &[] } else { &built.warnings };
+            let warnings = if confirmed { &[] } else { deployed.warnings.as_slice() };
+            for sentence in deployed.left.iter().chain(known).chain(warnings) {
                 text.push_str(&format!("\n⚠️ {sentence}"));
             }
             if !deployed.kept.is_empty() {

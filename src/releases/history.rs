@@ -89,7 +89,10 @@ impl Stored {
     pub fn documents(&self) -> String {
         let shown = |object: &StoredObject| {
             let mut body = object.body.clone();
-            if let Some(data) = body["data"].as_object_mut().filter(|_| object.kind == "Secret") {
+            // Of another kind, looking would make one.
+            if object.kind == "Secret"
+                && let Some(data) = body["data"].as_object_mut()
+            {
                 data.values_mut().for_each(|value| *value = "".into());
             }
             crate::yaml::document(&body)
@@ -108,7 +111,9 @@ impl Stored {
         for stored in &self.objects {
             let kind = Kind::of(&stored.kind).ok_or_else(|| format!("{} is no kind of a release", stored.kind))?;
             let mut body = stored.body.clone();
-            if let Some(data) = body["data"].as_object_mut().filter(|_| stored.kind == "Secret") {
+            if stored.kind == "Secret"
+                && let Some(data) = body["data"].as_object_mut()
+            {
                 let mut values = Map::new();
                 for (key, kept) in std::mem::take(data) {
                     let place = (stored.name.clone(), key.clone());
