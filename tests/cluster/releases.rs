@@ -435,7 +435,8 @@ async fn left_half_way() {
     assert!(undone.complete && undone.kept.is_empty(), "{undone:?}");
     assert!(namespace(&target).await.is_none());
     // Or it is just deployed again.
-    let half = releases::deploy(&target, &wanted, None, false, &Journal::default(), &steps, patience());
+    let unread = Journal::default();
+    let half = releases::deploy(&target, &wanted, None, false, &unread, &steps, patience());
     assert!(timeout(Duration::from_secs(3), half).await.is_err());
     deploy(&target, &wanted, None).await.done();
     // Without a journal, what was there before comes back, and what was not goes.
@@ -443,7 +444,7 @@ async fn left_half_way() {
     more.workloads[0].image = "play.gaggle.test/slow-ready:2".into();
     more.workloads.push(workload("extra", IMAGE, &[]));
     let more = manifests(&more, &target);
-    let half = releases::deploy(&target, &more, Some(&wanted), false, &Journal::default(), &steps, patience());
+    let half = releases::deploy(&target, &more, Some(&wanted), false, &unread, &steps, patience());
     assert!(timeout(Duration::from_secs(3), half).await.is_err());
     let undone = releases::undo(&target, Some(&wanted), &Journal::default(), &steps, patience()).await;
     assert!(undone.complete, "{undone:?}");
@@ -492,9 +493,13 @@ async fn into_its_pods() {
     let of_web = ListParams::default().labels("app.kubernetes.io/name=web");
     pods.delete_collection(&DeleteParams::default(), &of_web).await.unwrap();
     // Others take their place, and it leads there.
-    let deadline = Instant::now() + PATIENCE;
-    while !asked().await.is_ok_and(|answer| answer.starts_with("HTTP/1")) {
-        assert!(Instant::now() < deadline, "the forward does not come back");
+    let deadline = Instant::now() + PATIENCE / 2;
+    loop {
+        let answer = asked().await;
+        if answer.as_ref().is_ok_and(|answer| answer.starts_with("HTTP/1")) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the forward does not come back: {answer:?}");
         sleep(Duration::from_millis(200)).await;
     }
     let address = forward.address;
