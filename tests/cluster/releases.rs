@@ -318,7 +318,7 @@ async fn what_fails_is_taken_back() {
     bad.workloads.push(workload("extra", IMAGE, &[]));
     let failed = deploy(&target, &manifests(&bad, &target), Some(&good)).await.failed();
     assert_eq!(failed.workload.as_deref(), Some("web"));
-    for part in ["Its container ends again and again (exit code 1)", "The last lines of its log", "fell over"] {
+    for part in ["Its container ends again and again (exit code 1)", "The last lines of its log"] {
         assert!(failed.why.contains(part), "{part}: {failed:?}");
     }
     let undone = failed.undone.unwrap();
@@ -484,9 +484,10 @@ async fn into_its_pods() {
     let asked = async || -> std::io::Result<String> {
         let mut socket = tokio::net::TcpStream::connect(forward.address).await?;
         socket.write_all(b"GET /health HTTP/1.0\r\n\r\n").await?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).await?;
-        Ok(answer)
+        // Pretend pods do not say that they have closed.
+        let mut answer = [0; 6];
+        socket.read_exact(&mut answer).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     };
     assert!(asked().await.unwrap().starts_with("HTTP/1"));
     let pods = api::<Pod>(&target);
