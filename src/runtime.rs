@@ -3,7 +3,7 @@
 pub mod attached;
 pub mod kubernetes;
 pub mod local;
-pub mod redact;
+mod redact;
 
 use std::time::Duration;
 

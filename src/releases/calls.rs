@@ -17,10 +17,10 @@ use tokio::sync::Semaphore;
 
 use super::kinds::{KINDS, Key, Kind, NAMESPACE, RARE};
 use super::{ID, MADE_FOR, Target, values};
+use crate::runtime::Redactor;
 use crate::runtime::kubernetes::fields::MANAGER;
 use crate::runtime::kubernetes::release::{MANAGED_BY, Object};
 use crate::runtime::kubernetes::trouble::{Trouble, retried};
-use crate::runtime::redact::Redactor;
 
 /// Requests that are under way at once.
 const AT_ONCE: usize = 16;

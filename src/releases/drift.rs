@@ -6,8 +6,8 @@
 use super::calls::Calls;
 use super::plan::{Change, planned};
 use super::{Manifests, Target};
+use crate::runtime::Redactor;
 use crate::runtime::kubernetes::trouble::Trouble;
-use crate::runtime::redact::Redactor;
 
 /// Values shorter than this could be part of anything.
 const SHORTEST: usize = 6;

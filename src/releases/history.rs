@@ -89,10 +89,7 @@ impl Stored {
     pub fn documents(&self) -> String {
         let shown = |object: &StoredObject| {
             let mut body = object.body.clone();
-            // Of another kind, looking would make one.
-            if object.kind == "Secret"
-                && let Some(data) = body["data"].as_object_mut()
-            {
+            if let Some(data) = secret_data(&object.kind, &mut body) {
                 data.values_mut().for_each(|value| *value = "".into());
             }
             crate::yaml::document(&body)
@@ -111,9 +108,7 @@ impl Stored {
         for stored in &self.objects {
             let kind = Kind::of(&stored.kind).ok_or_else(|| format!("{} is no kind of a release", stored.kind))?;
             let mut body = stored.body.clone();
-            if stored.kind == "Secret"
-                && let Some(data) = body["data"].as_object_mut()
-            {
+            if let Some(data) = secret_data(&stored.kind, &mut body) {
                 let mut values = Map::new();
                 for (key, kept) in std::mem::take(data) {
                     let place = (stored.name.clone(), key.clone());
@@ -144,6 +139,11 @@ impl Stored {
     }
 }
 
+/// Never by index, which would give a field to what has none.
+fn secret_data<'b>(kind: &str, body: &'b mut Value) -> Option<&'b mut Map<String, Value>> {
+    body.get_mut("data").filter(|_| kind == "Secret")?.as_object_mut()
+}
+
 fn hide(body: &mut Value, name: &str, seal: &[u8; 32]) {
     let mut all = Map::new();
     for (field, encoded) in [("data", true), ("stringData", false)] {
@@ -165,8 +165,9 @@ mod tests {
     fn manifests() -> Manifests {
         let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "web-secrets" },
             "data": { "TOKEN": "aHVudGVyMg==", "OLD": "bG9zdA==" } });
-        let objects =
-            vec![Object { api: "v1", kind: "Secret", name: "web-secrets".into(), workload: Some("web".into()), body: secret }];
+        let service = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "web" }, "spec": {} });
+        let object = |kind, name: &str, body| Object { api: "v1", kind, name: name.into(), workload: Some("web".into()), body };
+        let objects = vec![object("Secret", "web-secrets", secret), object("Service", "web", service)];
         let wait = Wait { on: "db".into(), condition: Condition::Healthy, required: true };
         Manifests { objects, waits: BTreeMap::from([("web".into(), vec![wait])]) }
     }
@@ -185,6 +186,7 @@ mod tests {
         let restored = read.restore(&[7; 32], know).unwrap();
         assert_eq!(restored.manifests.objects[0].body["data"], json!({ "TOKEN": "aHVudGVyMg==" }));
         assert_eq!(restored.missing, [("web-secrets".to_owned(), "OLD".to_owned())]);
+        assert_eq!(restored.manifests.objects[1].body, manifests().objects[1].body);
         assert!(restored.other.is_empty() && restored.manifests.waits == manifests().waits);
         let changed = read.restore(&[7; 32], |_, _, _| Some(SecretSlice::from(b"other".to_vec()))).unwrap();
         assert_eq!(changed.other.len(), 2);

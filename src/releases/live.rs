@@ -153,7 +153,7 @@ async fn follow(calls: Calls, kind: &'static Kind, live: watch::Sender<Live>) {
 }
 
 fn put(live: &mut Live, kind: &Kind, object: DynamicObject) -> bool {
-    let Ok(value) = serde_json::to_value(&object) else { return false };
+    let Ok(mut value) = serde_json::to_value(&object) else { return false };
     match kind.kind {
         "Pod" => {
             let Ok(pod) = serde_json::from_value::<Pod>(value) else { return false };
@@ -170,7 +170,11 @@ fn put(live: &mut Live, kind: &Kind, object: DynamicObject) -> bool {
             }
             live.events.push(event);
         }
-        kind => drop(live.objects.insert(Key::new(kind, &object.name_any()), value)),
+        name => {
+            // Items of a list do not say what they are.
+            value["kind"] = name.into();
+            live.objects.insert(Key::new(name, &object.name_any()), value);
+        }
     }
     true
 }

@@ -18,8 +18,7 @@ use crate::runtime::kubernetes::secrets::Secrets;
 use crate::runtime::kubernetes::seen::{PodSeen, State};
 use crate::runtime::kubernetes::trouble::Trouble;
 use crate::runtime::kubernetes::{exec as process, logs as lines};
-use crate::runtime::redact::Redactor;
-use crate::runtime::{Execution, LogQuery};
+use crate::runtime::{Execution, LogQuery, Redactor};
 
 /// How long a log that cannot be read may take to say so.
 const FIRST: std::time::Duration = std::time::Duration::from_millis(500);

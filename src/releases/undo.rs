@@ -23,6 +23,9 @@ use crate::runtime::kubernetes::trouble::Trouble;
 /// How long what was there before is waited for: most of it never went.
 const BACK: Duration = Duration::from_secs(120);
 
+/// How often it is looked whether anything is left.
+const ROUNDS: usize = 3;
+
 /// How it stands after something was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undone {
@@ -85,17 +88,25 @@ impl Run<'_> {
             true => self.journal.made(key) && !had(key),
             false => !had(key) && (self.before.is_none() || touched(key)),
         };
-        let ours = self.calls.ours().await?;
-        let kept: Vec<String> =
-            ours.iter().filter(|(key, _)| key.is_claim() && !goes(key)).map(|(key, _)| key.name.clone()).collect();
-        let gone: Vec<_> = ours.into_iter().filter(|(key, _)| goes(key)).map(|(key, meta)| (key, meta.uid)).collect();
         let waits = self.before.map(|before| before.waits.clone()).unwrap_or_default();
-        let n = gone.len();
-        clear(self.calls, gone, &waits).await?;
+        let (mut removed, mut rounds) = (0, 0);
+        // A request that was on its way when its sender was dropped may arrive late.
+        let kept: Vec<String> = loop {
+            let (gone, stay): (Vec<_>, Vec<_>) = self.calls.ours().await?.into_iter().partition(|(key, _)| goes(key));
+            if gone.is_empty() {
+                break stay.into_iter().filter(|(key, _)| key.is_claim()).map(|(key, _)| key.name).collect();
+            }
+            rounds += 1;
+            if let Some((key, _)) = gone.first().filter(|_| rounds > ROUNDS) {
+                return Err(Trouble::Other(format!("{key} does not go; something in the cluster holds it (a finalizer)")));
+            }
+            removed += gone.len();
+            clear(self.calls, gone.into_iter().map(|(key, meta)| (key, meta.uid)).collect(), &waits).await?;
+        };
         if self.journal.has(&Entry::Namespace) && kept.is_empty() {
             end_namespace(self.calls).await?;
         }
-        Ok(self.told(restored, n, kept, &watching).await)
+        Ok(self.told(restored, removed, kept, &watching).await)
     }
 
     /// How many objects are as they were again.
