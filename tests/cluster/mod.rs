@@ -8,3 +8,4 @@ mod goose;
 mod life;
 mod many;
 mod reconcile;
+mod scan;
