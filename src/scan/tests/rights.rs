@@ -99,6 +99,11 @@ async fn no_answer_and_no_namespace_are_told() {
     let standin = standin(TWO, &[]).await;
     let nowhere = scan(&standin.client, &Scope::Namespace("nowhere".into()), &Kinds::builtin()).await;
     assert_eq!(nowhere, Err(Trouble::NotFound("the namespace nowhere".into())));
+    for odd in ["", "a/../b", "a?x=y", "../secrets", "Ä"] {
+        let log = standin.log().len();
+        assert!(scan(&standin.client, &Scope::Namespace(odd.into()), &Kinds::builtin()).await.is_err(), "{odd}");
+        assert_eq!(standin.log().len(), log, "nothing is asked for {odd}");
+    }
     standin.shared.lock().unwrap().failing = Some(401);
     let failed = scan(&standin.client, &Scope::All, &Kinds::builtin()).await;
     assert_eq!(failed, Err(Trouble::Unauthorized));
