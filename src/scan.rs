@@ -48,6 +48,11 @@ const FEW: usize = 16;
 /// Looks for the kinds. Fails where the cluster does not answer, the credentials are no longer good, or the namespace is not there;
 /// what may not be read is told in the result.
 pub async fn scan(client: &Client, scope: &Scope, kinds: &Kinds) -> Result<Scan, Trouble> {
+    if let Scope::Namespace(name) = scope
+        && !is_label(name)
+    {
+        return Err(Trouble::NotFound(format!("the namespace {name}")));
+    }
     let reader = Reader::new(client.clone(), scope.clone());
     let lists = tokio::try_join!(reader.exists(), reader.all(SERVICES), reader.all(SLICES), reader.all(PODS));
     let ((), services, slices, pods): ((), Vec<Service>, Vec<Slice>, Vec<Pod>) = lists?;
@@ -75,6 +80,12 @@ pub async fn scan(client: &Client, scope: &Scope, kinds: &Kinds) -> Result<Scan,
     let findings = findings::findings(kinds, &state, &matches, nodes);
     let kinds = kinds.rows().iter().map(|row| KindName { name: row.name.clone(), default_port: row.default_port() }).collect();
     Ok(Scan { scope: scope.clone(), taken: Timestamp::now(), kinds, findings, unreadable, services: count })
+}
+
+/// What a namespace may be called; nothing else may stand in a path.
+fn is_label(name: &str) -> bool {
+    let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !name.is_empty() && name.len() <= 63 && name.chars().all(valid)
 }
 
 fn namespaces(state: &State, services: impl Iterator<Item = usize>) -> Vec<String> {

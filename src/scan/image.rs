@@ -88,8 +88,9 @@ pub fn says(kinds: &Kinds, image: &str) -> Says {
             _ => Says::Other { passing },
         },
         // `postgres/primary`, `redis/server`.
-        Head::Unknown if kinds.words.says_nothing(last) => match before.map(|folder| (folder, kinds.words.image(folder))) {
-            Some((_, Head::Kind(kind))) => Says::Looks(kind),
+        Head::Unknown if kinds.words.says_nothing(last) => match before.map(|folder| kinds.words.image(folder)) {
+            Some(Head::Kind(kind)) => Says::Looks(kind),
+            Some(Head::Other { passing }) => Says::Other { passing },
             _ => Says::Nothing,
         },
         Head::Unknown => Says::Nothing,
@@ -187,7 +188,10 @@ mod tests {
                 "my-postgres:15 registry.local/acme-postgresql postgres/primary:15 percona/percona-postgresql-operator:2.3.1-ppg16-postgres",
                 "looks postgres",
             ),
-            ("percona/percona-postgresql-operator:2.3.1 percona/percona-postgresql-operator:2.3.1-ppg16-pgbackrest", "other"),
+            (
+                "percona/percona-postgresql-operator:2.3.1 percona/percona-postgresql-operator:2.3.1-ppg16-pgbackrest percona/percona-xtradb-cluster-operator:1.14.0-haproxy",
+                "other",
+            ),
             (
                 "quay.io/strimzi/kafka:0.40.0-kafka-3.7.0 confluentinc/cp-kafka apache/kafka docker.redpanda.com/redpandadata/redpanda",
                 "is kafka",
@@ -211,10 +215,7 @@ mod tests {
                 "other",
             ),
             ("edenhill/kafkacat vaultwarden/server quay.io/prometheus/node-exporter quay.io/prometheus/alertmanager", "other"),
-            (
-                "haproxy:2.8 envoyproxy/envoy edoburu/pgbouncer percona/percona-xtradb-cluster-operator:1.14.0-haproxy nginx",
-                "proxy",
-            ),
+            ("haproxy:2.8 envoyproxy/envoy edoburu/pgbouncer nginx", "proxy"),
             ("exporters/redis", "looks redis"),
             (
                 "acme/orders acme/mongoose sha256:0123 acme/thing@sha256:01 alpine debian:12 acme/redisearcher : / @ //:",

@@ -195,6 +195,8 @@ pub struct Pod {
 pub struct PodStatus {
     #[serde(deserialize_with = "absent")]
     pub phase: String,
+    #[serde(deserialize_with = "absent")]
+    pub conditions: Vec<Condition>,
 }
 
 /// What pods of one workload have in common.
@@ -314,7 +316,7 @@ impl PodSpec {
             container.volume_mounts.retain(|m| !m.mount_path.starts_with("/var/run/secrets/"));
             // What follows may hold a password, and tells no program.
             container.args.truncate(2);
-            container.command.truncate(3);
+            container.command.truncate(4);
         }
         self.volumes
             .retain(|v| v.secret.is_some() || v.projected.as_ref().is_some_and(|p| p.sources.iter().any(|s| s.secret.is_some())));
@@ -382,7 +384,7 @@ pub struct NodeStatus {
     #[serde(deserialize_with = "absent")]
     pub addresses: Vec<NodeAddress>,
     #[serde(deserialize_with = "absent")]
-    pub conditions: Vec<NodeCondition>,
+    pub conditions: Vec<Condition>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -395,7 +397,7 @@ pub struct NodeAddress {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct NodeCondition {
+pub struct Condition {
     #[serde(rename = "type")]
     pub kind: String,
     pub status: String,

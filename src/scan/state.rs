@@ -15,6 +15,7 @@ const SHAPES: usize = 16;
 pub struct Running {
     pub meta: Meta,
     pub shape: Arc<PodSpec>,
+    pub ready: bool,
 }
 
 /// What is behind a Service.
@@ -52,7 +53,9 @@ impl State {
             }
         };
         let alive = |pod: &Pod| !matches!(pod.status.phase.as_str(), "Succeeded" | "Failed");
-        let pods = pods.into_iter().filter(alive).map(|pod| Running { meta: pod.metadata, shape: shared(pod.spec) }).collect();
+        let ready = |pod: &Pod| pod.status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True");
+        let running = |pod: Pod| Running { ready: ready(&pod), meta: pod.metadata, shape: shared(pod.spec) };
+        let pods = pods.into_iter().filter(alive).map(running).collect();
         let mut state = Self { services, slices, pods, ..Self::default() };
         state.backing = state.find();
         state
@@ -165,8 +168,9 @@ impl State {
         for service in services {
             let backing = &self.backing[*service];
             for at in &backing.pods {
-                let meta = &self.pods[*at].meta;
-                seen.entry((&meta.namespace, &meta.name)).or_default();
+                let Running { meta, ready, .. } = &self.pods[*at];
+                // Where slices may not be read, the pods themselves tell.
+                *seen.entry((&meta.namespace, &meta.name)).or_default() |= *ready && backing.slices.is_empty();
             }
             for slice in backing.slices.iter().map(|at| &self.slices[*at]) {
                 for endpoint in slice.endpoints.iter().filter(|e| e.conditions.terminating != Some(true)) {

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::image::{Says, says};
-use super::kinds::Kinds;
+use super::kinds::{KindRow, Kinds};
 use super::objects::{Container, Labels, Service, ServicePort, Target};
 use super::serving::{Serving, program, serving};
 use super::state::State;
@@ -86,6 +86,20 @@ struct Signs {
     other: bool,
     /// Words of its name and role.
     roles: Vec<String>,
+}
+
+/// What a port's name says.
+struct PortName {
+    kinds: Vec<usize>,
+    unfit: bool,
+}
+
+/// A port of a Service.
+struct Place {
+    at: usize,
+    index: usize,
+    target: Option<u16>,
+    name: PortName,
 }
 
 /// What the images behind a port say.
@@ -171,19 +185,14 @@ impl<'a> Weigher<'a> {
             None if signs.other => return None,
             None => (0..self.kinds.rows().len()).collect(),
         };
-        let judged = candidates.into_iter().filter_map(|kind| self.judge(at, index, target, kind, signs, &images));
+        let here = Place { at, index, target, name: self.port_name(port) };
+        let judged = candidates.into_iter().filter_map(|kind| self.judge(&here, kind, signs, &images));
         judged.max_by_key(|(_, found)| found.score)
     }
 
-    fn judge(
-        &self,
-        at: usize,
-        index: usize,
-        target: Option<u16>,
-        kind: usize,
-        signs: &Signs,
-        images: &Images,
-    ) -> Option<(u16, Match)> {
+    fn judge(&self, here: &Place, kind: usize, signs: &Signs, images: &Images) -> Option<(u16, Match)> {
+        let Place { at, index, target, name } = here;
+        let (at, index, target) = (*at, *index, *target);
         let row = &self.kinds.rows()[kind];
         let port = &self.state.services[at].spec.ports[index];
         if signs.roles.iter().any(|word| row.not.contains(word)) {
@@ -193,11 +202,13 @@ impl<'a> Weigher<'a> {
         let known = target.and_then(place).or_else(|| place(port.port));
         let side = |number: u16| row.side_ports.contains(&number);
         // Where pods listen decides; the number of the Service is only a name for that.
-        if target.map_or_else(|| side(port.port), |t| side(t) && place(t).is_none()) {
+        let through = images.is.is_some_and(|(_, _, through)| through.is_some());
+        if !through && target.map_or_else(|| side(port.port), |t| side(t) && place(t).is_none()) {
             return None;
         }
-        let names = split(&port.name);
-        if known.is_none() && names.iter().any(|word| UNFIT.contains(&word.as_str())) {
+        let named = name.kinds.contains(&kind);
+        let agrees = known.is_some() || named;
+        if (known.is_none() && name.unfit) || (!agrees && images.is.is_none()) {
             return None;
         }
         let mut evidence = Vec::new();
@@ -214,17 +225,14 @@ impl<'a> Weigher<'a> {
         if let Some(label) = signs.labels.get(&kind) {
             evidence.push(label.clone());
         }
-        let mut agrees = false;
         if known.is_some() {
             let number = target.filter(|t| place(*t).is_some()).unwrap_or(port.port);
             let weight = if COMMON.contains(&number) { COMMON_NUMBER } else { NUMBER };
             evidence.push(Evidence { weight, text: format!("port {number} is {}'s", row.name) });
-            agrees = true;
         }
-        if self.port_name(kind, port) {
+        if named {
             let name = if port.name.is_empty() { &port.app_protocol } else { &port.name };
             evidence.push(Evidence { weight: PORT_NAME, text: format!("the port is called {name}") });
-            agrees = true;
         }
         if signs.name == Head::Kind(kind) {
             let name = &self.state.services[at].metadata.name;
@@ -237,9 +245,8 @@ impl<'a> Weigher<'a> {
             evidence.extend(self.inside(kind, &images.open));
         }
         let score = evidence.iter().map(|e| e.weight).sum::<u16>();
-        // With an image of its own any port will do, unless the name says that it is something else there.
-        let decided = images.is.is_some() && (agrees || !signs.other);
-        if score < ENOUGH || !(agrees || decided) {
+        // With an image of its own any port will do, unless a name says that it is something else there.
+        if score < ENOUGH || (!agrees && signs.other) {
             return None;
         }
         evidence.sort_by_key(|e| std::cmp::Reverse(e.weight));
@@ -277,13 +284,17 @@ impl<'a> Weigher<'a> {
         found
     }
 
-    fn port_name(&self, kind: usize, port: &ServicePort) -> bool {
-        let row = &self.kinds.rows()[kind];
-        [&port.name, &port.app_protocol].into_iter().any(|name| {
-            let own = split(name).iter().any(|word| row.port_names.contains(word));
-            own || self.kinds.words.head(name) == Head::Kind(kind)
-                || split(name).iter().any(|word| self.kinds.words.head(word) == Head::Kind(kind))
-        })
+    fn port_name(&self, port: &ServicePort) -> PortName {
+        let mut words = split(&port.name);
+        words.extend(split(&port.app_protocol));
+        let whole = [self.kinds.words.head(&port.name), self.kinds.words.head(&port.app_protocol)];
+        let each = words.iter().map(|word| self.kinds.words.head(word));
+        let mut kinds: Vec<usize> =
+            each.chain(whole).filter_map(|head| if let Head::Kind(kind) = head { Some(kind) } else { None }).collect();
+        let own = |row: &KindRow| !row.port_names.is_empty() && words.iter().any(|word| row.port_names.contains(word));
+        kinds.extend(self.kinds.rows().iter().enumerate().filter(|(_, row)| own(row)).map(|(kind, _)| kind));
+        let unfit = words.iter().any(|word| UNFIT.contains(&word.as_str()));
+        PortName { kinds, unfit }
     }
 
     fn images(&self, at: usize, port: &ServicePort, target: Option<u16>) -> Images<'a> {
@@ -296,6 +307,7 @@ impl<'a> Weigher<'a> {
                 let row = &self.kinds.rows()[kind];
                 target.map_or_else(|| row.ports.contains(&port.port), |t| row.ports.contains(&t))
             };
+            let offered = |kind: usize| fits(kind) || self.kinds.rows()[kind].ports.contains(&port.port);
             let mut left = containers.len();
             for container in &containers {
                 match self.container(container) {
@@ -314,7 +326,9 @@ impl<'a> Weigher<'a> {
                             _ => None,
                         });
                         // Beside the store in the same pod it leads to that one.
-                        if let Some((kind, store)) = behind.filter(|(kind, _)| fits(*kind) || self.port_name(*kind, port)) {
+                        if let Some((kind, store)) =
+                            behind.filter(|(kind, _)| offered(*kind) || self.port_name(port).kinds.contains(kind))
+                        {
                             left += 1;
                             found.is = found.is.or(Some((kind, store, Some(&container.name))));
                         }

@@ -152,7 +152,6 @@ const PROGRAMS: &[&str] = &[
     "adminmongo",
     "airflow",
     "akhq",
-    "apache",
     "argocd",
     "arangodb",
     "authelia",
@@ -343,7 +342,7 @@ impl Words {
             images.insert((*word).to_owned(), passing(word));
         }
         for (kind, words) in kinds.enumerate() {
-            for word in words {
+            for word in words.iter().filter(|word| !word.is_empty()) {
                 known.insert(word.to_lowercase(), Word::Kind(kind));
                 images.remove(word.as_str());
             }

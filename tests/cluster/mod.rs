@@ -10,3 +10,4 @@ mod life;
 mod many;
 mod reconcile;
 mod releases;
+mod scan;
