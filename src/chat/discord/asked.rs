@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -26,6 +27,8 @@ pub enum From {
     },
     /// A message, which the answer replies to.
     Message(String),
+    /// A message above the thread that was begun from it.
+    Above,
     /// After a restart there is only the place.
     Place,
 }
@@ -80,12 +83,16 @@ pub struct Ask {
     pub private: bool,
     /// The turn that it opens tells what becomes of it.
     pub opens: bool,
+    /// The value of the secret that the command will ask for, which came with it as a file.
+    pub given: Option<SecretString>,
     /// The message from which a thread is to be begun.
     pub root: Option<String>,
     pub steps: Vec<Progress>,
     pub lines: Lines,
     pub progress: Option<Shown>,
     pub answered: bool,
+    /// The last answer for the asker alone could not be given.
+    pub unreached: bool,
 }
 
 impl Ask {
@@ -97,12 +104,19 @@ impl Ask {
             hook: None,
             private: true,
             opens: false,
+            given: None,
             root: None,
             steps: Vec::new(),
             lines: Lines::default(),
             progress: None,
             answered: false,
+            unreached: false,
         }
+    }
+
+    /// Whether it was written where everybody reads it, so that there is no way to answer one person alone.
+    pub fn is_message(&self) -> bool {
+        matches!(self.from, From::Message(_) | From::Above)
     }
 
     /// Of the command at this path.

@@ -13,9 +13,10 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::asked::{Ask, First, From, Hook, State};
-use super::payload::{Channel, ChannelKind, Data, Interaction, Kind, Selected};
+use super::payload::{Channel, ChannelKind, Data, Interaction, Kind};
 use super::place::Place;
 use super::render::{Message, parts};
+use super::replies::LOADING;
 use super::{Discord, SURFACE, commands, form};
 use crate::chat::desk::Handed;
 use crate::model::{Actor, FormId, Origin, TurnId, Values};
@@ -48,6 +49,7 @@ impl Discord {
         };
         if let (Some(channel), guild) = (&interaction.channel, interaction.guild_id.as_deref()) {
             self.channels().learn(channel, guild);
+            self.used().used(&channel.id, guild.unwrap_or(super::place::DIRECT));
         }
         let discord = self.clone();
         match interaction.kind() {
@@ -79,13 +81,16 @@ impl Discord {
         let given = self.original(&hook).await;
         if let Ok(Some(message)) = given {
             let private = message["flags"].as_u64().unwrap_or(0) & EPHEMERAL != 0;
-            let thinking = message["flags"].as_u64().unwrap_or(0) & 128 != 0;
-            // What says something already was answered.
-            if !thinking {
-                return;
-            }
-            let hook = Hook { state: State::Deferred { private }, ..hook };
-            Box::pin(self.carry_out(interaction, hook, key)).await;
+            let thinking = message["flags"].as_u64().unwrap_or(0) & LOADING != 0;
+            // A click that changed nothing for now has the message with its button as its first response.
+            let is_quiet = interaction.message.as_ref().is_some_and(|clicked| message["id"] == clicked.id.as_str());
+            // What says something else already was answered.
+            let state = match (thinking, is_quiet) {
+                (true, _) => State::Deferred { private },
+                (false, true) => State::Said { private: true },
+                (false, false) => return,
+            };
+            Box::pin(self.carry_out(interaction, Hook { state, ..hook }, key)).await;
         }
         // Discord told its sender that nobody answered, so it was not done.
     }
@@ -110,7 +115,7 @@ impl Discord {
             Kind::Command => {
                 let selected = data.selected();
                 let ask = ask(From::Command).of(&selected.path);
-                self.command(origin, &selected, ask, hook, key).await;
+                self.command(origin, &data, ask, hook, key).await;
             }
             Kind::Click => self.click(origin, &data, ask(From::Click { quiet: false }), hook, key).await,
             Kind::Modal => self.filled(origin, &data, ask(From::Command), hook, key).await,
@@ -118,12 +123,23 @@ impl Discord {
         }
     }
 
-    async fn command(&self, origin: Origin, selected: &Selected, mut ask: Ask, hook: Hook, key: &str) {
+    async fn command(&self, origin: Origin, data: &Data, mut ask: Ask, hook: Hook, key: &str) {
+        let selected = &data.selected();
         let values = commands::values(selected);
         ask.hook = Some(hook);
         let is_sure = values.iter().any(|value| value.name == "yes" && value.value == "true");
-        if works(&selected.path, if is_sure { "--yes" } else { "" }) && !ask.opens {
+        let file = selected.files.first().map(|(_, id)| data.resolved.attachments.get(id).cloned().unwrap_or_default());
+        if file.is_some() || (works(&selected.path, if is_sure { "--yes" } else { "" }) && !ask.opens) {
             self.defer(&mut ask).await;
+        }
+        if let Some(file) = file {
+            match self.value_in(&file).await {
+                Ok(value) => ask.given = Some(value),
+                Err(why) => {
+                    let text = format!("⚠️ {why} Nothing was done: send the command again, with another file or without one.");
+                    return self.say(&mut ask, true, &Message::text(text)).await;
+                }
+            }
         }
         let input = Handed::Options { path: selected.path.clone(), values };
         self.hand(origin, input, Some(key), ask).await;
@@ -136,11 +152,15 @@ impl Discord {
 
     async fn hand_shared(&self, origin: Origin, input: Handed, source: Option<&str>, ask: Arc<Mutex<Ask>>) {
         let id = origin.input.clone().unwrap_or_default();
-        self.asked().put_shared(&id, ask);
-        let guard = self.guard(&id);
+        self.asked().put_shared(&id, ask.clone());
+        let taking = ask.clone();
+        let mut guard = Box::pin(self.clone().guard(ask));
         let work = async {
             let taken = self.desk().take(origin, input, source.map(str::to_owned)).await;
             let waits = taken.turn || taken.asks;
+            if taken.turn {
+                self.acknowledge(&taking).await;
+            }
             let discord = self.clone();
             let id = id.clone();
             if waits {
@@ -152,25 +172,39 @@ impl Discord {
                 taken.ended.await;
                 discord.asked().forget(&id);
             }
+            waits
         };
-        tokio::pin!(work, guard);
+        tokio::pin!(work);
         tokio::select! {
             biased;
-            () = &mut work => {}
-            () = &mut guard => work.await,
+            // What a person or an agent decides on may be said much later, and by another way.
+            waits = &mut work => if waits { drop(tokio::spawn(guard)) },
+            () = &mut guard => drop(work.await),
+        }
+    }
+
+    /// A turn tells what becomes of it; what opened it is answered all the same.
+    async fn acknowledge(&self, ask: &Mutex<Ask>) {
+        let mut ask = ask.lock().await;
+        match (ask.hook.as_ref().map(|hook| hook.state), &ask.from) {
+            (Some(State::Nothing), From::Click { .. }) => {
+                let body = json!({ "type": DEFERRED_UPDATE });
+                self.first(&mut ask, body, State::Said { private: true }).await;
+            }
+            (Some(State::Nothing | State::Deferred { .. }), _) => {
+                self.say(&mut ask, true, &Message::text("It is asked; the answer follows in the thread.")).await;
+            }
+            _ => {}
         }
     }
 
     /// Defers what is not answered in time.
-    async fn guard(&self, input: &str) {
-        let Some(ask) = self.asked().get(input) else { return std::future::pending().await };
+    async fn guard(self, ask: Arc<Mutex<Ask>>) {
         sleep(QUICK).await;
         let mut ask = ask.lock().await;
         if ask.hook.as_ref().is_some_and(|hook| hook.state == State::Nothing) {
             self.defer(&mut ask).await;
         }
-        drop(ask);
-        std::future::pending().await
     }
 
     async fn click(&self, origin: Origin, data: &Data, mut ask: Ask, hook: Hook, key: &str) {
@@ -195,14 +229,15 @@ impl Discord {
                 let (what, form) = rest.split_once(':').unwrap_or((rest, ""));
                 let (form, more) = form.split_once(':').unwrap_or((form, ""));
                 let form = FormId(form.to_owned());
+                let inner = self.inner_form(&form);
                 match what {
                     "open" => match self.asked().form(&form) {
                         Some(open) if self.open(&mut ask, &open).await => {}
-                        _ => self.hand(origin, Handed::Cancel(form), None, ask).await,
+                        _ => self.hand(origin, Handed::Cancel(inner), None, ask).await,
                     },
                     "page" => match (self.asked().form(&form), more.parse()) {
                         (Some(open), Ok(page)) if self.open_page(&mut ask, &open, page).await => {}
-                        _ => self.hand(origin, Handed::Cancel(form), None, ask).await,
+                        _ => self.hand(origin, Handed::Cancel(inner), None, ask).await,
                     },
                     _ => {
                         // The question goes, so that it is answered once.
@@ -211,12 +246,16 @@ impl Discord {
                         self.first(&mut ask, body, State::Said { private: true }).await;
                         let ask = self.joined(&form, ask).await;
                         let input = match what {
-                            "yes" => Handed::Fill(form, Values::default()),
-                            _ => Handed::Cancel(form),
+                            "yes" => Handed::Fill(inner, Values::default()),
+                            _ => Handed::Cancel(inner),
                         };
                         self.hand_shared(origin, input, None, ask).await;
                     }
                 }
+            }
+            (parts::REPLY, _) => {
+                let body = json!({ "type": MODAL, "data": commands::reply_modal() });
+                self.first(&mut ask, body, State::Said { private: true }).await;
             }
             ("good" | "bad", about) => {
                 if let Some(turn) = turn(about) {
@@ -246,21 +285,39 @@ impl Discord {
             let values = vec![OptionValue::new("name", project), OptionValue::new("message", question)];
             return self.hand(origin, Handed::Options { path: "ask".into(), values }, Some(key), ask).await;
         }
+        if data.custom_id == parts::REPLY {
+            return self.written(origin, data, ask, key).await;
+        }
         let (id, page) = form::page_of(&data.custom_id);
+        let inner = self.inner_form(&id);
         let Some(open) = self.asked().form(&id) else {
-            return self.hand(origin, Handed::Cancel(id), None, ask).await;
+            return self.hand(origin, Handed::Cancel(inner), None, ask).await;
         };
         let values = data.filled().map(|(name, value)| (name.to_owned(), SecretString::from(value.to_owned()))).collect();
         let (values, next) = self.pages().fill(&open, page, values);
         if let Some(next) = next {
             return self.ask_page(&mut ask, &open, next).await;
         }
-        if let Some((field, sentence)) = self.desk().check_form(&id, &values) {
+        if let Some((field, sentence)) = self.desk().check_form(&inner, &values) {
             self.pages().keep(&id, values);
             return self.mend(&mut ask, &open, &field, &sentence).await;
         }
         let ask = self.joined(&id, ask).await;
-        self.hand_shared(origin, Handed::Fill(id, values), None, ask).await;
+        self.hand_shared(origin, Handed::Fill(inner, values), None, ask).await;
+    }
+
+    /// What somebody wrote into a modal, since their messages do not come here: it is shown as theirs, and goes to the thread's session.
+    async fn written(&self, origin: Origin, data: &Data, mut ask: Ask, key: &str) {
+        let text = data.filled().map(|(_, value)| value).collect::<String>();
+        ask.private = false;
+        ask.opens = true;
+        let asks = format!("**{}** writes:", super::markdown::literal(&origin.actor.name));
+        let ask = Arc::new(Mutex::new(ask));
+        if self.desk().turn_of(key).await.is_none() && self.desk().is_bound(&origin.conversation).await {
+            self.echo(&ask, &asks, &super::render::pieces(&text)).await;
+        }
+        let input = Handed::Message { text, attachments: Vec::new(), starts: false };
+        self.hand_shared(origin, input, Some(key), ask).await;
     }
 
     /// The ask of whoever waits for the form, answered by this interaction from now on.
@@ -419,7 +476,13 @@ fn interaction_roles(interaction: &Interaction) -> Vec<String> {
     interaction.member.as_ref().map(|member| member.roles.clone()).unwrap_or_default()
 }
 
-/// What is kept of it until it is done. What was typed into a modal is not: it may be secret.
+/// What is kept of it until it is done. What was typed into a form is not: it may be secret.
 fn note(interaction: &Interaction, raw: &str) -> String {
-    if interaction.kind() == Kind::Modal { String::new() } else { raw.to_owned() }
+    let id = interaction.data.as_ref().map(|data| data.custom_id.as_str()).unwrap_or_default();
+    if interaction.kind() != Kind::Modal || id.starts_with(commands::ASK) || id == parts::REPLY {
+        return raw.to_owned();
+    }
+    let mut kept: Value = serde_json::from_str(raw).unwrap_or_default();
+    kept["data"] = json!({ "custom_id": id });
+    kept.to_string()
 }

@@ -16,7 +16,7 @@ const NAME: usize = 100;
 /// Minutes without a message until Discord puts a thread away: a week.
 const ARCHIVE: u32 = 10_080;
 
-fn title(message: &str) -> String {
+pub(super) fn title(message: &str) -> String {
     let name = parts::label(message, NAME);
     if name.is_empty() { "A question".to_owned() } else { name }
 }
@@ -34,7 +34,14 @@ impl Discord {
             Err(fault) => return Err(fault),
         };
         let thread = Place::new(&place.guild, &place.channel, Some(&id));
-        let known = Channel { id, kind: 11, parent_id: Some(place.channel.clone()), ..Channel::default() };
+        let known = Channel {
+            id,
+            kind: 11,
+            parent_id: Some(place.channel.clone()),
+            owner_id: Some(self.bot().to_owned()),
+            name: Some(title(question)),
+            ..Channel::default()
+        };
         self.channels().learn(&known, Some(&place.guild));
         Ok(thread)
     }
@@ -102,7 +109,7 @@ impl Discord {
     }
 
     /// The question, as the answer to its command where it was asked.
-    async fn echo(&self, ask: &tokio::sync::Mutex<super::asked::Ask>, asks: &str, quoted: &[String]) {
+    pub(super) async fn echo(&self, ask: &tokio::sync::Mutex<super::asked::Ask>, asks: &str, quoted: &[String]) {
         let mut held = ask.lock().await;
         for (at, piece) in quoted.iter().enumerate() {
             let text = if at == 0 { format!("{asks}\n{}", quote(piece)) } else { quote(piece) };
@@ -139,12 +146,12 @@ impl Discord {
                 self.say(&mut held, true, &Message::text(text)).await;
             }
         }
-        let sent = self.send(Method::POST, format!("/channels/{}/messages", channel.channel), message, Rank::Reply).await.ok()?;
+        let sent = self.post(&channel.channel, message.body(), &message.files, Rank::Reply).await.ok()?;
         sent["id"].as_str().map(str::to_owned)
     }
 
     async fn say_in(&self, channel: &str, message: &Message) {
-        if let Err(fault) = self.send(Method::POST, format!("/channels/{channel}/messages"), message, Rank::Reply).await {
+        if let Err(fault) = self.post(channel, message.body(), &message.files, Rank::Reply).await {
             tracing::info!(code = fault.code(), "a part of a question could not be shown");
         }
     }
