@@ -2,5 +2,9 @@
 
 mod commands;
 mod gaps;
+mod people;
+mod places;
+mod replies;
+mod room;
 mod shared;
 mod threads;

@@ -63,6 +63,8 @@ pub struct Hook {
     pub first: Option<First>,
     pub state: State,
     pub born: Instant,
+    /// An earlier program had it.
+    pub is_old: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +116,11 @@ impl Ask {
         }
     }
 
+    /// Whether an earlier program answered it already: what it opens was not kept then.
+    pub fn is_told(&self) -> bool {
+        self.hook.as_ref().is_some_and(|hook| hook.is_old && matches!(hook.state, State::Said { .. }))
+    }
+
     /// Whether it was written where everybody reads it, so that there is no way to answer one person alone.
     pub fn is_message(&self) -> bool {
         matches!(self.from, From::Message(_) | From::Above)
@@ -131,12 +138,19 @@ impl Ask {
 
 impl Hook {
     pub fn new(id: &str, token: Quiet, first: First, born: Instant) -> Self {
-        Self { id: id.to_owned(), token, first: Some(first), state: State::Nothing, born }
+        Self { id: id.to_owned(), token, first: Some(first), state: State::Nothing, born, is_old: false }
     }
 
     /// One whose first response an earlier program may have given.
     pub fn old(id: &str, token: Quiet) -> Self {
-        Self { id: id.to_owned(), token, first: None, state: State::Deferred { private: true }, born: Instant::now() }
+        Self {
+            id: id.to_owned(),
+            token,
+            first: None,
+            state: State::Deferred { private: true },
+            born: Instant::now(),
+            is_old: true,
+        }
     }
 
     /// Whether a first response can still be given.

@@ -84,10 +84,10 @@ impl Discord {
             let thinking = message["flags"].as_u64().unwrap_or(0) & LOADING != 0;
             // A click that changed nothing for now has the message with its button as its first response.
             let is_quiet = interaction.message.as_ref().is_some_and(|clicked| message["id"] == clicked.id.as_str());
-            // What says something else already was answered.
-            let state = match (thinking, is_quiet) {
+            // What says something else already was answered, but for a question: it was shown before it was kept.
+            let state = match (thinking, is_quiet || asks(&interaction)) {
                 (true, _) => State::Deferred { private },
-                (false, true) => State::Said { private: true },
+                (false, true) => State::Said { private: private || is_quiet },
                 (false, false) => return,
             };
             Box::pin(self.carry_out(interaction, Hook { state, ..hook }, key)).await;
@@ -313,7 +313,7 @@ impl Discord {
         ask.opens = true;
         let asks = format!("**{}** writes:", super::markdown::literal(&origin.actor.name));
         let ask = Arc::new(Mutex::new(ask));
-        if self.desk().turn_of(key).await.is_none() && self.desk().is_bound(&origin.conversation).await {
+        if self.desk().is_bound(&origin.conversation).await {
             self.echo(&ask, &asks, &super::render::pieces(&text)).await;
         }
         let input = Handed::Message { text, attachments: Vec::new(), starts: false };
@@ -474,6 +474,16 @@ fn works(path: &str, command: &str) -> bool {
 
 fn interaction_roles(interaction: &Interaction) -> Vec<String> {
     interaction.member.as_ref().map(|member| member.roles.clone()).unwrap_or_default()
+}
+
+/// Whether it asks an agent something.
+fn asks(interaction: &Interaction) -> bool {
+    let Some(data) = &interaction.data else { return false };
+    match interaction.kind() {
+        Kind::Command => data.kind != 3 && data.selected().path == "ask",
+        Kind::Modal => data.custom_id.starts_with(commands::ASK) || data.custom_id == parts::REPLY,
+        _ => false,
+    }
 }
 
 /// What is kept of it until it is done. What was typed into a form is not: it may be secret.

@@ -73,8 +73,10 @@ impl Discord {
                 if let Some(ask) = &ask {
                     let mut held = ask.lock().await;
                     held.private = true;
-                    let done = Message::text("A thread is begun below the message.");
-                    self.say(&mut held, true, &done).await;
+                    if !held.is_told() {
+                        let done = Message::text("A thread is begun below the message.");
+                        self.say(&mut held, true, &done).await;
+                    }
                 }
                 (Some(root), quoted.as_slice())
             }
@@ -111,6 +113,9 @@ impl Discord {
     /// The question, as the answer to its command where it was asked.
     pub(super) async fn echo(&self, ask: &tokio::sync::Mutex<super::asked::Ask>, asks: &str, quoted: &[String]) {
         let mut held = ask.lock().await;
+        if held.is_told() {
+            return;
+        }
         for (at, piece) in quoted.iter().enumerate() {
             let text = if at == 0 { format!("{asks}\n{}", quote(piece)) } else { quote(piece) };
             let parts = render::pieces(&text);
@@ -134,7 +139,9 @@ impl Discord {
                 held.private = false;
                 let was_private = held.hook.as_ref().is_some_and(|hook| hook.state == State::Deferred { private: true });
                 if !was_private {
-                    self.say(&mut held, false, message).await;
+                    if !held.is_told() {
+                        self.say(&mut held, false, message).await;
+                    }
                     let hook = held.hook.as_ref()?;
                     if let Ok(Some(said)) = self.original(hook).await {
                         return said["id"].as_str().map(str::to_owned);
@@ -156,12 +163,10 @@ impl Discord {
         }
     }
 
-    /// Opens a thread again that Discord put away.
-    pub(super) async fn unarchive(&self, thread: &str) {
+    /// Opens a thread again that Discord put away. Whoever locked it may not want that.
+    pub(super) async fn unarchive(&self, thread: &str) -> std::result::Result<(), Fault> {
         let body = json!({ "archived": false });
-        if let Err(fault) = self.call(Method::PATCH, format!("/channels/{thread}"), Some(&body), Rank::Reply).await {
-            tracing::info!(code = fault.code(), "a thread could not be opened again");
-        }
+        self.call(Method::PATCH, format!("/channels/{thread}"), Some(&body), Rank::Reply).await.map(drop)
     }
 
     pub(super) fn guild_came(&self, raw: &str) {

@@ -160,7 +160,11 @@ impl Posts<'_> {
                 }
                 Err(Fault::Limited(_)) => {}
                 Err(Fault::Unsent(_) | Fault::Unknown(_)) => sleep(pause(tries)).await,
-                Err(fault) if fault.is_archived() => self.show.discord.unarchive(&self.show.channel).await,
+                Err(fault) if fault.is_archived() => match self.show.discord.unarchive(&self.show.channel).await {
+                    Err(fault) if fault.is_place_gone() => return Err(Lost::Gone(fault)),
+                    Err(_) => sleep(pause(tries)).await,
+                    Ok(()) => {}
+                },
                 Err(fault) if known.is_some() && (fault.is_message_gone() || fault.is_too_old()) => {
                     self.gone(at, &fault, message).await;
                     return Ok(());
