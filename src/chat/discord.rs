@@ -17,6 +17,7 @@ mod interactions;
 mod markdown;
 mod messages;
 mod names;
+mod offers;
 mod payload;
 mod place;
 mod render;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod gaps;
+mod goose;
 mod people;
 mod places;
 mod replies;

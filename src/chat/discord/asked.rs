@@ -17,6 +17,9 @@ const TOKEN: Duration = Duration::from_secs(15 * 60 - 20);
 /// The first response has to be there after 3 s.
 const FIRST: Duration = Duration::from_millis(2_700);
 
+/// How long after its first response an interaction may not be known yet.
+const SETTLES: Duration = Duration::from_secs(3);
+
 /// From where something was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum From {
@@ -65,6 +68,8 @@ pub struct Hook {
     pub born: Instant,
     /// An earlier program had it.
     pub is_old: bool,
+    /// When its first response was given as the answer to Discord's own request, after which Discord takes a moment to know of it.
+    pub handed: Option<Instant>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +143,7 @@ impl Ask {
 
 impl Hook {
     pub fn new(id: &str, token: Quiet, first: First, born: Instant) -> Self {
-        Self { id: id.to_owned(), token, first: Some(first), state: State::Nothing, born, is_old: false }
+        Self { id: id.to_owned(), token, first: Some(first), state: State::Nothing, born, is_old: false, handed: None }
     }
 
     /// One whose first response an earlier program may have given.
@@ -150,12 +155,18 @@ impl Hook {
             state: State::Deferred { private: true },
             born: Instant::now(),
             is_old: true,
+            handed: None,
         }
     }
 
     /// Whether a first response can still be given.
     pub fn is_fresh(&self) -> bool {
         self.state == State::Nothing && self.first.is_some() && self.born.elapsed() < FIRST
+    }
+
+    /// Whether Discord may not know of the first response yet.
+    pub fn is_settling(&self) -> bool {
+        self.handed.is_some_and(|at| at.elapsed() < SETTLES)
     }
 
     /// Whether the token can still be used for further ones.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaggle_commands::{Candidates, OptionValue};
+use gaggle_commands::OptionValue;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -23,16 +23,14 @@ use crate::model::{Actor, FormId, Origin, TurnId, Values};
 
 /// How long a quick command may take before it is deferred all the same.
 const QUICK: Duration = Duration::from_millis(1_200);
-const CHOICES: usize = 25;
-const CHOICE: usize = 100;
 
 /// The types of first responses.
 const MESSAGE: u8 = 4;
 const DEFERRED: u8 = 5;
 const DEFERRED_UPDATE: u8 = 6;
 const UPDATE: u8 = 7;
-const TYPED: u8 = 8;
-const MODAL: u8 = 9;
+pub const TYPED: u8 = 8;
+pub const MODAL: u8 = 9;
 /// For one person alone.
 pub const EPHEMERAL: u64 = 64;
 
@@ -332,55 +330,6 @@ impl Discord {
         waiting
     }
 
-    /// Names that fit what is typed so far.
-    async fn typing(&self, interaction: Interaction, first: First) {
-        let (Some(user), Some(data)) = (interaction.user().cloned(), interaction.data.clone()) else { return };
-        let selected = data.selected();
-        let mut found = Vec::new();
-        if let Some(focused) = &selected.focused {
-            let typed = selected.values.iter().find(|(name, _)| name == focused).map_or("", |(_, value)| value.as_str());
-            let place = self.place_of(&interaction).await;
-            let origin = Origin {
-                actor: self.actor(&user.id, &interaction.name(), &interaction_roles(&interaction), &place),
-                conversation: place.id(),
-                input: None,
-            };
-            let of = gaggle_commands::candidates_for(&selected.path, focused);
-            let names = match of {
-                Candidates::Words(words) => words.into_iter().map(|(word, _)| word).collect(),
-                of => self.desk().candidates(&origin, &of).await,
-            };
-            let typed = typed.to_lowercase();
-            let (begin, within): (Vec<String>, Vec<String>) = names
-                .into_iter()
-                .filter(|name| name.to_lowercase().contains(&typed) && name.encode_utf16().count() <= CHOICE)
-                .partition(|name| name.to_lowercase().starts_with(&typed));
-            found.extend(begin.into_iter().chain(within).take(CHOICES));
-        }
-        let choices: Vec<Value> = found.iter().map(|name| json!({ "name": name, "value": name })).collect();
-        let body = json!({ "type": TYPED, "data": { "choices": choices } });
-        let hook = Hook::new(&interaction.id, interaction.token.clone(), first, Instant::now());
-        let mut ask = Ask::new(From::Command, &user.id, Place::direct(""));
-        ask.hook = Some(hook);
-        self.first(&mut ask, body, State::Said { private: true }).await;
-    }
-
-    /// The menu of a message: what is to be asked about it, and whom.
-    async fn ask_about(&self, data: &Data, mut ask: Ask, hook: Hook) {
-        ask.hook = Some(hook);
-        let Some(target) = data.target_id.as_ref() else { return };
-        let channel = data.resolved.messages.get(target).map(|m| m.channel_id.clone()).filter(|id| !id.is_empty());
-        let channel = channel.unwrap_or_else(|| ask.place.written().to_owned());
-        if let Some(message) = data.resolved.messages.get(target) {
-            self.quote(&format!("{channel}/{target}"), &message.name(), &message.content);
-        }
-        let origin = Origin { actor: self.actor(&ask.user, "", &[], &ask.place), conversation: ask.place.id(), input: None };
-        let projects = self.desk().candidates(&origin, &Candidates::Projects).await;
-        let only = if projects.len() == 1 { projects.first().cloned() } else { None };
-        let modal = commands::ask_modal(&format!("{channel}/{target}"), only.as_deref());
-        self.first(&mut ask, json!({ "type": MODAL, "data": modal }), State::Said { private: true }).await;
-    }
-
     /// Says that it takes a while.
     pub(super) async fn defer(&self, ask: &mut Ask) {
         let private = ask.private;
@@ -401,7 +350,10 @@ impl Discord {
     pub(super) async fn first(&self, ask: &mut Ask, body: Value, state: State) -> bool {
         let Some(hook) = ask.hook.as_mut().filter(|hook| hook.is_fresh()) else { return false };
         let given = match hook.first.take() {
-            Some(First::Body(answer)) => answer.send(body).is_ok(),
+            Some(First::Body(answer)) => {
+                hook.handed = Some(Instant::now());
+                answer.send(body).is_ok()
+            }
             Some(First::Callback) => match self.rest().respond(&hook.id, &hook.token, &body).await {
                 Ok(()) => true,
                 // It may have been taken; another would be refused if so.
@@ -442,7 +394,7 @@ impl Discord {
         self.first(ask, json!({ "type": MESSAGE, "data": data }), State::Said { private }).await
     }
 
-    async fn place_of(&self, interaction: &Interaction) -> Place {
+    pub(super) async fn place_of(&self, interaction: &Interaction) -> Place {
         let channel = interaction.channel_id.clone().or(interaction.channel.as_ref().map(|c| c.id.clone())).unwrap_or_default();
         let Some(guild) = interaction.guild_id.as_deref() else { return Place::direct(&channel) };
         match &interaction.channel {
@@ -472,7 +424,7 @@ fn works(path: &str, command: &str) -> bool {
     gaggle_commands::entry(path).is_some_and(|entry| entry.works && (!entry.confirm || command.contains("--yes")))
 }
 
-fn interaction_roles(interaction: &Interaction) -> Vec<String> {
+pub fn interaction_roles(interaction: &Interaction) -> Vec<String> {
     interaction.member.as_ref().map(|member| member.roles.clone()).unwrap_or_default()
 }
 

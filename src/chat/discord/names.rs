@@ -68,15 +68,15 @@ impl Names {
 impl Discord {
     pub(super) fn name_thread(&self, place: &Place, title: &str) {
         let Some(thread) = place.thread.clone().filter(|_| !place.is_direct()) else { return };
-        let (discord, guild, name) = (self.clone(), place.guild.clone(), threads::title(title));
-        self.0.shows.spawn(async move {
-            let known = discord.channel(&thread, Some(&guild)).await;
-            let Some(known) = known.filter(|known| known.owner.as_deref() == Some(discord.bot())) else { return };
-            if known.name.as_deref() != Some(name.as_str()) && discord.0.names.want(&thread, name) {
-                // The end of the program does not wait for what may take minutes.
-                tokio::spawn(async move { discord.rename(&thread).await });
-            }
-        });
+        // Discord tells of every thread that is open; what was never heard of, or is gone, is not asked for.
+        let known = self.channels().get(&thread).filter(|known| known.owner.as_deref() == Some(self.bot()));
+        let name = threads::title(title);
+        if known.is_none_or(|known| known.name.as_deref() == Some(name.as_str())) || !self.0.names.want(&thread, name) {
+            return;
+        }
+        let discord = self.clone();
+        // The end of the program does not wait for what may take minutes.
+        tokio::spawn(async move { discord.rename(&thread).await });
     }
 
     async fn rename(&self, thread: &str) {

@@ -30,6 +30,15 @@ const DIRECTLY: &str = "The answer is for you alone: it is in your direct messag
 const CLOSED: &str = "The answer is for you alone, and you take no direct messages from me. Allow them for this server, or use the slash \
                       command: its answer is seen by you only.";
 
+/// What is reached by an interaction's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    Original,
+    /// A further message, for the asker alone or for all.
+    Asker,
+    Everybody,
+}
+
 impl Discord {
     pub(super) async fn answer(&self, to: &Origin, reply: Reply) {
         let Some(place) = Place::parse(&to.conversation) else { return };
@@ -95,36 +104,58 @@ impl Discord {
     /// By the interaction's token.
     async fn by_token(&self, ask: &mut Ask, private: bool, message: &Message) -> bool {
         let Some(hook) = ask.hook.as_mut().filter(|hook| hook.lives()) else { return false };
-        let base = format!("/webhooks/{}/{}", self.application(), &*hook.token);
         if let State::Deferred { private: seen } = hook.state {
             hook.state = State::Said { private: seen };
-            let path = format!("{base}/messages/@original");
             if seen == private {
-                return match self.send(Method::PATCH, path, message, Rank::Reply).await {
+                return match self.hooked(hook, Method::PATCH, To::Original, Some(message), Rank::Reply).await {
                     Ok(_) => true,
                     Err(fault @ Fault::Unknown(_)) => self.is_filled(ask).await || self.token_fails(ask, &fault),
                     Err(fault) => self.token_fails(ask, &fault),
                 };
             }
             // It cannot become what only one may see, nor the other way round; and while it stands there, what follows would fill it.
-            let is_gone = match self.call(Method::DELETE, path.clone(), None, Rank::Reply).await {
+            let is_gone = match self.hooked(hook, Method::DELETE, To::Original, None, Rank::Reply).await {
                 Ok(_) => true,
                 Err(fault) if fault.is_message_gone() => true,
                 Err(fault) if fault.is_interaction_dead() => return self.token_fails(ask, &fault),
-                Err(_) => self.send(Method::PATCH, path, &Message::text(ELSEWHERE), Rank::Reply).await.is_ok(),
+                Err(_) => {
+                    self.hooked(hook, Method::PATCH, To::Original, Some(&Message::text(ELSEWHERE)), Rank::Reply).await.is_ok()
+                }
             };
             if !is_gone {
                 return false;
             }
         }
-        let mut body = message.body();
-        if private {
-            body["flags"] = json!(EPHEMERAL);
-        }
-        match self.send_body(Method::POST, base, &body, &message.files, Rank::Reply).await {
+        let follows = if private { To::Asker } else { To::Everybody };
+        match self.hooked(hook, Method::POST, follows, Some(message), Rank::Reply).await {
             Ok(_) => true,
             Err(Fault::Unknown(_)) => true,
             Err(fault) => self.token_fails(ask, &fault),
+        }
+    }
+
+    /// A call by the interaction's token: to its first response, or with a further message.
+    async fn hooked(&self, hook: &Hook, method: Method, to: To, message: Option<&Message>, rank: Rank) -> Result<Value, Fault> {
+        let mut path = format!("/webhooks/{}/{}", self.application(), &*hook.token);
+        if to == To::Original {
+            path.push_str("/messages/@original");
+        }
+        let mut body = message.map(Message::body);
+        if let (To::Asker, Some(body)) = (to, &mut body) {
+            body["flags"] = json!(EPHEMERAL);
+        }
+        let files = message.map(|message| message.files.as_slice()).unwrap_or_default();
+        let mut pause = Duration::from_millis(25);
+        loop {
+            let result = match &body {
+                Some(body) => self.send_body(method.clone(), path.clone(), body, files, rank).await,
+                None => self.call(method.clone(), path.clone(), None, rank).await,
+            };
+            match result {
+                Err(fault) if fault.is_interaction_dead() && hook.is_settling() => tokio::time::sleep(pause).await,
+                other => return other,
+            }
+            pause *= 2;
         }
     }
 
@@ -205,8 +236,7 @@ impl Discord {
 
     /// The first response as it is; `None`: there was none.
     pub(super) async fn original(&self, hook: &Hook) -> Result<Option<Value>, Fault> {
-        let path = format!("/webhooks/{}/{}/messages/@original", self.application(), &*hook.token);
-        match self.call(Method::GET, path, None, Rank::Reply).await {
+        match self.hooked(hook, Method::GET, To::Original, None, Rank::Reply).await {
             Ok(message) => Ok(Some(message)),
             Err(fault) if fault.is_interaction_dead() || fault.is_message_gone() => Ok(None),
             Err(fault) => Err(fault),
@@ -262,8 +292,7 @@ impl Discord {
             }
             Some(Shown::Original) if ask.hook.as_ref().is_some_and(Hook::lives) => {
                 let Some(hook) = &ask.hook else { return };
-                let path = format!("/webhooks/{}/{}/messages/@original", self.application(), &*hook.token);
-                let _ = self.send(Method::PATCH, path, &message, Rank::Update).await;
+                let _ = self.hooked(hook, Method::PATCH, To::Original, Some(&message), Rank::Update).await;
                 return;
             }
             _ => {}
@@ -274,8 +303,7 @@ impl Discord {
         if let Some(hook) = ask.hook.as_mut().filter(|hook| hook.lives())
             && let State::Deferred { private } = hook.state
         {
-            let path = format!("/webhooks/{}/{}/messages/@original", self.application(), &*hook.token);
-            if self.send(Method::PATCH, path, &message, Rank::Update).await.is_ok() {
+            if self.hooked(hook, Method::PATCH, To::Original, Some(&message), Rank::Update).await.is_ok() {
                 hook.state = State::Said { private };
                 ask.progress = Some(Shown::Original);
             }
