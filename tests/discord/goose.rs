@@ -7,7 +7,7 @@ use crate::support::discord::{Bot, Discord, Rules, State, Way};
 use crate::support::goose::{binary, environment};
 use crate::support::llm::Llm;
 
-const THREADS: usize = 12;
+const THREADS: usize = 50;
 
 #[tokio::test]
 async fn many_threads_at_once() {
@@ -34,7 +34,7 @@ async fn many_threads_at_once() {
     ann.command(&channel, "/project activate demo").await.ok();
     discord.sees(&channel, "is active").await;
     // Each has an answer of its own length, so that none can stand for another.
-    let length = |n: usize| 150 + n * 20;
+    let length = |n: usize| 150 + n * 5;
     let mut asked = Vec::new();
     for n in 0..THREADS {
         let message = ann.ask(&channel, &format!("say {} words", length(n)));

@@ -3,6 +3,7 @@
 mod commands;
 mod gaps;
 mod goose;
+mod kill;
 mod people;
 mod places;
 mod replies;

@@ -69,9 +69,8 @@ impl Discord {
     pub(super) fn name_thread(&self, place: &Place, title: &str) {
         let Some(thread) = place.thread.clone().filter(|_| !place.is_direct()) else { return };
         // Discord tells of every thread that is open; what was never heard of, or is gone, is not asked for.
-        let known = self.channels().get(&thread).filter(|known| known.owner.as_deref() == Some(self.bot()));
-        let name = threads::title(title);
-        if known.is_none_or(|known| known.name.as_deref() == Some(name.as_str())) || !self.0.names.want(&thread, name) {
+        let is_own = self.channels().get(&thread).is_some_and(|known| known.owner.as_deref() == Some(self.bot()));
+        if !is_own || !self.0.names.want(&thread, threads::title(title)) {
             return;
         }
         let discord = self.clone();
@@ -85,10 +84,13 @@ impl Discord {
                 Next::Nothing => return,
                 Next::At(at) => sleep_until(at).await,
                 Next::Now(name) => {
+                    if self.channels().get(thread).is_some_and(|known| known.name.as_deref() == Some(name.as_str())) {
+                        continue;
+                    }
                     let body = json!({ "name": name });
-                    let renamed = self.call(Method::PATCH, format!("/channels/{thread}"), Some(&body), Rank::Extra).await;
-                    if let Err(fault) = renamed {
-                        tracing::info!(code = fault.code(), "a thread keeps its name");
+                    match self.call(Method::PATCH, format!("/channels/{thread}"), Some(&body), Rank::Extra).await {
+                        Ok(renamed) => self.channel_came(&renamed.to_string()),
+                        Err(fault) => tracing::info!(code = fault.code(), "a thread keeps its name"),
                     }
                 }
             }
