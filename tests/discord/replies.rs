@@ -17,17 +17,20 @@ fn said(s: &State, part: &str) -> usize {
 #[tokio::test]
 async fn a_lost_first_response_is_said_once() {
     let room = Room::open(Way::Gateway, FAST).await;
-    for (trouble, name) in [(Trouble::CutAfter, "taken"), (Trouble::CutBefore, "lost")] {
-        room.discord.trouble(&format!("PATCH {ORIGINAL}"), 6, &trouble);
-        room.types(&format!("/project create {name}")).await;
+    let route = format!("PATCH {ORIGINAL}");
+    for (at, trouble) in [Trouble::CutAfter, Trouble::CutBefore].into_iter().enumerate() {
         room.types("/project activate demo").await;
-        let part = format!("Created the project `{name}`");
-        room.discord.wait(&part, |s| (said(s, &part) > 0).then_some(())).await;
-        room.discord.wait("an answer to what came later", |s| (said(s, "`demo` is active") > 0).then_some(())).await;
-        room.types("/status").await;
-        assert_eq!(room.discord.look(|s| said(s, &part)), 1, "{name}");
-        room.discord.change(|s| s.troubles.clear());
+        room.discord.wait("it runs", |s| (said(s, "is active") == at + 1).then_some(())).await;
+        room.discord.trouble(&route, 6, &trouble);
+        room.types("/project deactivate demo").await;
+        room.discord.wait("the last try", |s| s.troubles.get(&route).is_none_or(|t| t.is_empty()).then_some(())).await;
+        let told = |s: &State| (said(s, "is inactive") == at + 1 && s.everything().iter().all(|m| !m.loading)).then_some(());
+        room.discord.wait("its end, told", told).await;
     }
+    // What would be said once more would be said before this.
+    room.types("/project activate demo").await;
+    room.discord.wait("it runs", |s| (said(s, "is active") == 3).then_some(())).await;
+    assert_eq!(room.discord.look(|s| said(s, "is inactive")), 2);
     room.done().await;
 }
 

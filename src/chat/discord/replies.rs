@@ -109,7 +109,14 @@ impl Discord {
             if seen == private {
                 return match self.hooked(hook, Method::PATCH, To::Original, Some(message), Rank::Reply).await {
                     Ok(_) => true,
-                    Err(fault @ Fault::Unknown(_)) => self.is_filled(ask).await || self.token_fails(ask, &fault),
+                    Err(Fault::Unknown(_)) if self.is_filled(ask).await => true,
+                    Err(fault) if fault.is_passing() => {
+                        // It is said elsewhere, so that nothing is waited for here any more.
+                        if let Some(hook) = &ask.hook {
+                            let _ = self.hooked(hook, Method::DELETE, To::Original, None, Rank::Reply).await;
+                        }
+                        self.token_fails(ask, &fault)
+                    }
                     Err(fault) => self.token_fails(ask, &fault),
                 };
             }
@@ -181,7 +188,7 @@ impl Discord {
     /// As an ordinary message, or as a direct one.
     async fn by_channel(&self, ask: &mut Ask, private: bool, message: &Message) {
         let mut is_direct = ask.place.is_direct();
-        if !(private && !is_direct) {
+        if !private || is_direct {
             let mut body = message.body();
             if let From::Message(id) = &ask.from {
                 body["message_reference"] = json!({ "message_id": id, "fail_if_not_exists": false });
