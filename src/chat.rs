@@ -53,4 +53,7 @@ pub trait Chat: Send + Sync {
     fn show_turn(&self, turn: LiveTurn);
 
     async fn form(&self, to: &Origin, form: &Form);
+
+    /// A thread's session is called so from now on. Returns at once.
+    fn title(&self, _thread: &ConversationId, _title: &str) {}
 }

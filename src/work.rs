@@ -29,7 +29,7 @@ pub use turns::TurnTicket;
 
 use crate::agent::Patience;
 use crate::chat::Chat;
-use crate::model::{Origin, Progress, ProjectId};
+use crate::model::{Origin, Progress, ProjectId, Session};
 use crate::runtime::{Launch, Redactor, Runtime};
 use crate::store::{Scope, Store};
 
@@ -116,6 +116,14 @@ impl Work {
 
     pub fn chat(&self, origin: &Origin) -> Option<&Arc<dyn Chat>> {
         self.0.chats.get(origin.actor.surface.as_str())
+    }
+
+    /// Tells a session's thread what it is called now.
+    pub fn show_title(&self, session: &Session) {
+        let surface = session.thread.0.split(':').next().unwrap_or_default();
+        if let Some(chat) = self.0.chats.get(surface) {
+            chat.title(&session.thread, &session.title);
+        }
     }
 
     /// Runs something that the end of the program waits for.

@@ -16,6 +16,8 @@ mod intake;
 mod interactions;
 mod markdown;
 mod messages;
+mod names;
+mod offers;
 mod payload;
 mod place;
 mod render;
@@ -23,8 +25,9 @@ mod replies;
 pub mod rest;
 mod show;
 mod threads;
+mod used;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -52,8 +55,6 @@ use rest::{Fault, Method, Rank, Request, Rest, Route};
 pub const SURFACE: &str = "discord";
 /// How long a start waits for Discord to be reached.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Channels that are remembered as used.
-const USED: usize = 500;
 
 /// How Discord reaches us.
 #[derive(Debug, Clone)]
@@ -100,12 +101,15 @@ struct Inner {
     rest: Rest,
     desk: Arc<dyn Desk>,
     bot: String,
+    /// Another in each run of the program.
+    born: String,
     asked: Asked<asked::Ask>,
     pages: form::Pages,
     lanes: Lanes,
     channels: Channels,
     quotes: Mutex<HashMap<String, String>>,
-    used: Mutex<BTreeMap<String, String>>,
+    names: names::Names,
+    used: used::Used,
     /// Turns are shown one after the other in each thread.
     stages: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     shows: TaskTracker,
@@ -165,12 +169,14 @@ impl Discord {
             rest,
             desk,
             bot,
+            born: format!("{:x}", getrandom::u32().unwrap_or_else(|_| std::process::id())),
             asked: Asked::default(),
             pages: form::Pages::default(),
             lanes: Lanes::default(),
             channels: Channels::default(),
             quotes: Mutex::default(),
-            used: Mutex::default(),
+            names: names::Names::default(),
+            used: used::Used::default(),
             stages: Mutex::default(),
             shows: TaskTracker::new(),
             seen: AtomicI64::new(0),
@@ -287,6 +293,15 @@ impl Discord {
         &self.0.bot
     }
 
+    fn born(&self) -> &str {
+        &self.0.born
+    }
+
+    /// Whether what people write comes here.
+    fn gets_messages(&self) -> bool {
+        matches!(self.options().way, Way::Gateway)
+    }
+
     fn application(&self) -> &str {
         &self.0.options.application_id
     }
@@ -346,16 +361,14 @@ impl Discord {
 
     fn saw(&self, message: &Message) {
         self.0.seen.fetch_max(catchup::made(&message.id), Ordering::Relaxed);
-        let mut used = locked(&self.0.used);
         // Only where the bot is spoken to: it may sit in hundreds.
-        if used.len() < USED && (message.guild_id.is_none() || message.mentions(self.bot())) {
-            let guild = message.guild_id.clone().unwrap_or_else(|| DIRECT.to_owned());
-            used.insert(message.channel_id.clone(), guild);
+        if message.guild_id.is_none() || message.mentions(self.bot()) {
+            self.used().used(&message.channel_id, message.guild_id.as_deref().unwrap_or(DIRECT));
         }
     }
 
-    fn used_channels(&self) -> Vec<(String, String)> {
-        locked(&self.0.used).iter().map(|(channel, guild)| (channel.clone(), guild.clone())).collect()
+    fn used(&self) -> &used::Used {
+        &self.0.used
     }
 
     fn catch_up_soon(&self) {
@@ -394,9 +407,8 @@ impl Chat for Discord {
     async fn note(&self, to: &ConversationId, note: String) {
         let Some(place) = Place::parse(to) else { return };
         for piece in render::pieces(&markdown::named(&note)) {
-            let path = format!("/channels/{}/messages", place.written());
             let message = render::Message::text(piece);
-            if let Err(fault) = self.send(Method::POST, path, &message, Rank::Update).await {
+            if let Err(fault) = self.post(place.written(), message.body(), &[], Rank::Update).await {
                 tracing::info!(code = fault.code(), "a note could not be shown");
             }
         }
@@ -430,5 +442,11 @@ impl Chat for Discord {
 
     async fn form(&self, to: &Origin, form: &Form) {
         self.ask_form(to, form).await;
+    }
+
+    fn title(&self, thread: &ConversationId, title: &str) {
+        if let Some(place) = Place::parse(thread) {
+            self.name_thread(&place, title);
+        }
     }
 }

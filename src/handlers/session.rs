@@ -130,6 +130,7 @@ async fn rename(context: &Context, call: &Authorized, title: &str) -> Result<Rep
         })
         .await?;
     let Some(changed) = changed else { return refused("The session was deleted in the meantime.") };
+    context.work.show_title(&changed);
     let turns = context.work.store().turns_of(session.id).await?.len();
     Ok(Reply::ok(format!("Session `{}` is now called “{title}”.", session.id))
         .with("sessions", [show::session_data(&changed, project, turns)]))

@@ -278,7 +278,9 @@ impl Work {
                             s.title = title;
                         }
                     });
-                    let _ = changed.await.map_err(Error::told);
+                    if let Ok(Some(session)) = changed.await.map_err(Error::told) {
+                        work.show_title(&session);
+                    }
                 });
             }
             AgentEvent::Gap => reading.resumed = true,

@@ -69,7 +69,7 @@ async fn the_configuration_of_the_base_is_understood() {
 async fn the_api_server_takes_every_document() {
     let Some(corner) = corner(Nodes::Pretend).await else { return };
     let mut last = None;
-    for folder in ["base", "overlays/console", "overlays/slack"] {
+    for folder in ["base", "overlays/console", "overlays/slack", "overlays/discord"] {
         let Some(deployed) = Deployed::render(&corner, folder).await else { return };
         // The namespace has to be there before it can be said that something could be in it.
         deployed.apply(|kind| kind == "Namespace").await;

@@ -2,5 +2,11 @@
 
 mod commands;
 mod gaps;
+mod goose;
+mod kill;
+mod people;
+mod places;
+mod replies;
+mod room;
 mod shared;
 mod threads;

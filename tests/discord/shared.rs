@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
-use crate::support::discord::{Bot, Discord, Seen, State, User, Way};
+use crate::support::discord::{Bot, Discord, Kind, Seen, State, User, Way};
 use crate::support::play::{Player, play, story};
 
 struct Team {
@@ -19,6 +19,9 @@ struct Team {
 fn all(state: &State, channel: &str, who: &str) -> Vec<Seen> {
     let mut places = vec![channel.to_owned()];
     places.extend(state.threads(channel).into_iter().map(|thread| thread.id.clone()));
+    // What is for them alone goes there.
+    let direct = state.channels.values().filter(|c| c.kind == Kind::Dm && c.recipients == [who]);
+    places.extend(direct.map(|channel| channel.id.clone()));
     places.iter().flat_map(|place| state.seen_by(who, place)).filter(Seen::by_bot).collect()
 }
 

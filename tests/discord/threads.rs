@@ -1,6 +1,6 @@
 //! Threads: questions to an agent, what streams back, what is asked on the way.
 
-use crate::support::discord::{Bot, Discord, Way};
+use crate::support::discord::{Bot, Discord, State, Way};
 
 #[tokio::test]
 async fn a_question_opens_a_thread_and_goes_on_there() {
@@ -18,7 +18,9 @@ async fn a_question_opens_a_thread_and_goes_on_there() {
     assert_eq!(end.matches("w399").count(), 1, "{end}");
     // Whoever has no share is told so, and nothing is asked.
     bob.say(&thread, "say 5 words");
-    discord.sees(&thread, "⚠️").await;
+    let told = |s: &State| s.everything().into_iter().find(|m| m.by_bot() && m.text.contains("⚠️"));
+    discord.wait("a refusal", told).await;
+    assert_eq!(discord.look(|s| super::room::ended(s, &thread)), 2);
     bot.done().await;
     discord.done().await;
 }

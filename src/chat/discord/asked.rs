@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -16,6 +17,9 @@ const TOKEN: Duration = Duration::from_secs(15 * 60 - 20);
 /// The first response has to be there after 3 s.
 const FIRST: Duration = Duration::from_millis(2_700);
 
+/// How long after its first response an interaction may not be known yet.
+const SETTLES: Duration = Duration::from_secs(3);
+
 /// From where something was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum From {
@@ -26,6 +30,8 @@ pub enum From {
     },
     /// A message, which the answer replies to.
     Message(String),
+    /// A message above the thread that was begun from it.
+    Above,
     /// After a restart there is only the place.
     Place,
 }
@@ -60,6 +66,10 @@ pub struct Hook {
     pub first: Option<First>,
     pub state: State,
     pub born: Instant,
+    /// An earlier program had it.
+    pub is_old: bool,
+    /// When its first response was given as the answer to Discord's own request, after which Discord takes a moment to know of it.
+    pub handed: Option<Instant>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,12 +90,16 @@ pub struct Ask {
     pub private: bool,
     /// The turn that it opens tells what becomes of it.
     pub opens: bool,
+    /// The value of the secret that the command will ask for, which came with it as a file.
+    pub given: Option<SecretString>,
     /// The message from which a thread is to be begun.
     pub root: Option<String>,
     pub steps: Vec<Progress>,
     pub lines: Lines,
     pub progress: Option<Shown>,
     pub answered: bool,
+    /// The last answer for the asker alone could not be given.
+    pub unreached: bool,
 }
 
 impl Ask {
@@ -97,12 +111,24 @@ impl Ask {
             hook: None,
             private: true,
             opens: false,
+            given: None,
             root: None,
             steps: Vec::new(),
             lines: Lines::default(),
             progress: None,
             answered: false,
+            unreached: false,
         }
+    }
+
+    /// Whether an earlier program answered it already: what it opens was not kept then.
+    pub fn is_told(&self) -> bool {
+        self.hook.as_ref().is_some_and(|hook| hook.is_old && matches!(hook.state, State::Said { .. }))
+    }
+
+    /// Whether it was written where everybody reads it, so that there is no way to answer one person alone.
+    pub fn is_message(&self) -> bool {
+        matches!(self.from, From::Message(_) | From::Above)
     }
 
     /// Of the command at this path.
@@ -117,17 +143,30 @@ impl Ask {
 
 impl Hook {
     pub fn new(id: &str, token: Quiet, first: First, born: Instant) -> Self {
-        Self { id: id.to_owned(), token, first: Some(first), state: State::Nothing, born }
+        Self { id: id.to_owned(), token, first: Some(first), state: State::Nothing, born, is_old: false, handed: None }
     }
 
     /// One whose first response an earlier program may have given.
     pub fn old(id: &str, token: Quiet) -> Self {
-        Self { id: id.to_owned(), token, first: None, state: State::Deferred { private: true }, born: Instant::now() }
+        Self {
+            id: id.to_owned(),
+            token,
+            first: None,
+            state: State::Deferred { private: true },
+            born: Instant::now(),
+            is_old: true,
+            handed: None,
+        }
     }
 
     /// Whether a first response can still be given.
     pub fn is_fresh(&self) -> bool {
         self.state == State::Nothing && self.first.is_some() && self.born.elapsed() < FIRST
+    }
+
+    /// Whether Discord may not know of the first response yet.
+    pub fn is_settling(&self) -> bool {
+        self.handed.is_some_and(|at| at.elapsed() < SETTLES)
     }
 
     /// Whether the token can still be used for further ones.

@@ -42,6 +42,9 @@ pub fn made(id: &str) -> i64 {
 /// Keeps the notes true, and fetches what was missed, at the start and whenever there was a gap.
 pub async fn run(discord: Discord, gateway: std::sync::Arc<Gateway>) {
     let desk = discord.desk();
+    if let Some(used) = desk.note(super::used::NOTE).await {
+        discord.used().adopt(&used);
+    }
     match desk.note(SEEN).await.and_then(|seen| seen.parse::<i64>().ok()) {
         Some(seen) => discord.fetch(Timestamp::from_millisecond(seen).unwrap_or_default()).await,
         // From the first start on: who has not heard anything yet may miss something all the same.
@@ -71,6 +74,7 @@ pub async fn run(discord: Discord, gateway: std::sync::Arc<Gateway>) {
                 discord.fetch(from).await;
             }
             from = discord.missed() => discord.fetch(from).await,
+            () = discord.used().more() => desk.set_note(super::used::NOTE, discord.used().note()).await,
         }
     }
 }
@@ -89,7 +93,7 @@ impl Discord {
         let all = bound.iter().map(|p| (p.written().to_owned(), p.guild.clone()));
         let parents = bound.iter().filter(|p| !p.is_direct()).map(|p| (p.channel.clone(), p.guild.clone()));
         let projects = own.iter().filter_map(Place::parse).map(|p| (p.channel, p.guild));
-        for (channel, guild) in all.chain(parents).chain(projects).chain(self.used_channels()) {
+        for (channel, guild) in all.chain(parents).chain(projects).chain(self.used().channels()) {
             if seen.insert(channel.clone()) && places.len() < PLACES {
                 places.push((channel, Some(guild).filter(|guild| guild != DIRECT)));
             }

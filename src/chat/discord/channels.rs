@@ -19,6 +19,9 @@ pub struct Known {
     pub kind: ChannelKind,
     pub guild: Option<String>,
     pub parent: Option<String>,
+    /// Who began the thread.
+    pub owner: Option<String>,
+    pub name: Option<String>,
 }
 
 #[derive(Default)]
@@ -31,8 +34,15 @@ impl Channels {
 
     pub fn learn(&self, channel: &Channel, guild: Option<&str>) -> Known {
         let guild = channel.guild_id.as_deref().or(guild).map(str::to_owned);
-        let known = Known { kind: channel.kind(), guild, parent: channel.parent_id.clone() };
+        let (parent, owner, name) = (channel.parent_id.clone(), channel.owner_id.clone(), channel.name.clone());
+        let mut known = Known { kind: channel.kind(), guild, parent, owner, name };
         let mut all = self.lock();
+        // An interaction tells less of its channel than there is to know.
+        if let Some(before) = all.get(&channel.id) {
+            known.guild = known.guild.or_else(|| before.guild.clone());
+            known.owner = known.owner.or_else(|| before.owner.clone());
+            known.name = known.name.or_else(|| before.name.clone());
+        }
         if all.len() >= MOST {
             all.clear();
         }

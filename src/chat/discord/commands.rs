@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Discord;
 use super::payload::Selected;
-use super::render::parts::label;
+use super::render::parts::{REPLY, label};
 use super::rest::{Fault, Method, Rank};
 
 /// Of the modal that a message's menu opens.
@@ -18,12 +18,17 @@ const ABOUT: usize = 100;
 const CHOICES: usize = 25;
 const OPTIONS: usize = 25;
 
+/// Commands whose secret may come as a file, and that option.
+const SECRETS: [&str; 2] = ["secret set", "project secret set"];
+const FILE: &str = "file";
+
 /// Discord's numbers for what an option is.
 const GROUP: u8 = 1;
 const GROUPS: u8 = 2;
 const STRING: u8 = 3;
 const BOOLEAN: u8 = 5;
 const USER: u8 = 6;
+const ATTACHMENT: u8 = 11;
 
 /// All of them, in the grammar's order, and the message menu's.
 pub fn commands() -> Vec<Value> {
@@ -67,7 +72,12 @@ fn inner(command: &clap::Command, path: &str) -> Option<Vec<Value>> {
 fn options(command: &clap::Command, path: &str) -> Vec<Value> {
     let args = command.get_arguments().filter(|arg| !arg.is_hide_set());
     let (required, optional): (Vec<&clap::Arg>, Vec<&clap::Arg>) = args.partition(|arg| arg.is_required_set());
-    required.into_iter().chain(optional).take(OPTIONS).map(|arg| option(arg, path)).collect()
+    let mut all: Vec<Value> = required.into_iter().chain(optional).take(OPTIONS).map(|arg| option(arg, path)).collect();
+    if SECRETS.contains(&path) {
+        let about = "A text file with the value; without it, a form asks for it";
+        all.push(json!({ "type": ATTACHMENT, "name": FILE, "description": about }));
+    }
+    all
 }
 
 fn option(arg: &clap::Arg, path: &str) -> Value {
@@ -128,6 +138,14 @@ pub fn ask_modal(about: &str, project: Option<&str>) -> Value {
     });
     let row = |input: Value| json!({ "type": 1, "components": [input] });
     json!({ "custom_id": format!("{ASK}{about}"), "title": "Ask Goose about this", "components": [row(name), row(question)] })
+}
+
+/// What is to be said in a thread.
+pub fn reply_modal() -> Value {
+    let input = json!({
+        "type": 4, "custom_id": "message", "style": 2, "label": "Your message to the agent", "required": true, "max_length": 4000,
+    });
+    json!({ "custom_id": REPLY, "title": "Reply", "components": [{ "type": 1, "components": [input] }] })
 }
 
 impl Discord {
@@ -211,6 +229,8 @@ mod tests {
         let create = all.iter().find(|c| c["name"] == "project").unwrap();
         assert_eq!(create["options"][0]["name"], "create");
         assert_eq!(create["options"][0]["options"][0]["name"], "name");
+        let files = all.iter().map(|c| c.to_string().matches("\"type\":11").count()).sum::<usize>();
+        assert_eq!(files, SECRETS.len(), "each of them is there");
     }
 
     #[test]

@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::asked::{Ask, State};
+use super::payload::Attachment;
 use super::render::{Message, parts};
 use super::{Discord, markdown};
-use crate::model::{Field, Form, FormId, Style, Values};
+use crate::chat::desk::Handed;
+use crate::model::{Field, Form, FormId, Origin, Style, Values};
 
 const PAGE: usize = 5;
 const TITLE: usize = 45;
@@ -112,6 +114,38 @@ impl Pages {
 }
 
 impl Discord {
+    /// What a form is called in modals and buttons. Those of an earlier program are others, so that none of them answers this one's.
+    pub(super) fn outer_form(&self, form: &FormId) -> FormId {
+        FormId(format!("{}.{}", form.0, self.born()))
+    }
+
+    pub(super) fn inner_form(&self, id: &FormId) -> FormId {
+        let own = id.0.strip_suffix(self.born()).and_then(|id| id.strip_suffix('.'));
+        FormId(own.unwrap_or(&id.0).to_owned())
+    }
+
+    /// Fills a form in with what came with its command. `false`: there was nothing of the kind.
+    pub(super) fn fill_given(&self, ask: &mut Ask, to: &Origin, form: &Form) -> bool {
+        let mut secrets = form.fields.iter().filter(|field| field.secret);
+        let (Some(field), None) = (secrets.next(), secrets.next()) else { return false };
+        let Some(value) = ask.given.take() else { return false };
+        let values = Values([(field.name.clone(), value)].into_iter().collect());
+        let (discord, to, input) = (self.clone(), to.clone(), Handed::Fill(form.id.clone(), values));
+        // The one that asks for it waits until it is asked for.
+        tokio::spawn(async move { discord.desk().take(to, input, None).await.ended.await });
+        true
+    }
+
+    /// What stands in a file, as the value of a field. `Err`: why it cannot be one.
+    pub(super) async fn value_in(&self, file: &Attachment) -> Result<SecretString, &'static str> {
+        let most = self.options().file_limit;
+        if file.size > most as u64 {
+            return Err("The file is too large.");
+        }
+        let bytes = self.rest().download(&file.url, most).await.map_err(|_| "The file could not be read from Discord.")?;
+        String::from_utf8(bytes.to_vec()).map(SecretString::from).map_err(|_| "The file is no text.")
+    }
+
     /// A modal cannot follow a modal: a button leads to the next page.
     pub(super) async fn ask_page(&self, ask: &mut Ask, form: &Form, page: usize) {
         let of = pages(form);

@@ -6,32 +6,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaggle_commands::{Candidates, OptionValue};
+use gaggle_commands::OptionValue;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::asked::{Ask, First, From, Hook, State};
-use super::payload::{Channel, ChannelKind, Data, Interaction, Kind, Selected};
+use super::payload::{Channel, ChannelKind, Data, Interaction, Kind};
 use super::place::Place;
 use super::render::{Message, parts};
+use super::replies::LOADING;
 use super::{Discord, SURFACE, commands, form};
 use crate::chat::desk::Handed;
 use crate::model::{Actor, FormId, Origin, TurnId, Values};
 
 /// How long a quick command may take before it is deferred all the same.
 const QUICK: Duration = Duration::from_millis(1_200);
-const CHOICES: usize = 25;
-const CHOICE: usize = 100;
 
 /// The types of first responses.
 const MESSAGE: u8 = 4;
 const DEFERRED: u8 = 5;
 const DEFERRED_UPDATE: u8 = 6;
 const UPDATE: u8 = 7;
-const TYPED: u8 = 8;
-const MODAL: u8 = 9;
+pub const TYPED: u8 = 8;
+pub const MODAL: u8 = 9;
 /// For one person alone.
 pub const EPHEMERAL: u64 = 64;
 
@@ -48,6 +47,7 @@ impl Discord {
         };
         if let (Some(channel), guild) = (&interaction.channel, interaction.guild_id.as_deref()) {
             self.channels().learn(channel, guild);
+            self.used().used(&channel.id, guild.unwrap_or(super::place::DIRECT));
         }
         let discord = self.clone();
         match interaction.kind() {
@@ -79,13 +79,16 @@ impl Discord {
         let given = self.original(&hook).await;
         if let Ok(Some(message)) = given {
             let private = message["flags"].as_u64().unwrap_or(0) & EPHEMERAL != 0;
-            let thinking = message["flags"].as_u64().unwrap_or(0) & 128 != 0;
-            // What says something already was answered.
-            if !thinking {
-                return;
-            }
-            let hook = Hook { state: State::Deferred { private }, ..hook };
-            Box::pin(self.carry_out(interaction, hook, key)).await;
+            let thinking = message["flags"].as_u64().unwrap_or(0) & LOADING != 0;
+            // A click that changed nothing for now has the message with its button as its first response.
+            let is_quiet = interaction.message.as_ref().is_some_and(|clicked| message["id"] == clicked.id.as_str());
+            // What says something else already was answered, but for a question: it was shown before it was kept.
+            let state = match (thinking, is_quiet || asks(&interaction)) {
+                (true, _) => State::Deferred { private },
+                (false, true) => State::Said { private: private || is_quiet },
+                (false, false) => return,
+            };
+            Box::pin(self.carry_out(interaction, Hook { state, ..hook }, key)).await;
         }
         // Discord told its sender that nobody answered, so it was not done.
     }
@@ -110,7 +113,7 @@ impl Discord {
             Kind::Command => {
                 let selected = data.selected();
                 let ask = ask(From::Command).of(&selected.path);
-                self.command(origin, &selected, ask, hook, key).await;
+                self.command(origin, &data, ask, hook, key).await;
             }
             Kind::Click => self.click(origin, &data, ask(From::Click { quiet: false }), hook, key).await,
             Kind::Modal => self.filled(origin, &data, ask(From::Command), hook, key).await,
@@ -118,12 +121,23 @@ impl Discord {
         }
     }
 
-    async fn command(&self, origin: Origin, selected: &Selected, mut ask: Ask, hook: Hook, key: &str) {
+    async fn command(&self, origin: Origin, data: &Data, mut ask: Ask, hook: Hook, key: &str) {
+        let selected = &data.selected();
         let values = commands::values(selected);
         ask.hook = Some(hook);
         let is_sure = values.iter().any(|value| value.name == "yes" && value.value == "true");
-        if works(&selected.path, if is_sure { "--yes" } else { "" }) && !ask.opens {
+        let file = selected.files.first().map(|(_, id)| data.resolved.attachments.get(id).cloned().unwrap_or_default());
+        if file.is_some() || (works(&selected.path, if is_sure { "--yes" } else { "" }) && !ask.opens) {
             self.defer(&mut ask).await;
+        }
+        if let Some(file) = file {
+            match self.value_in(&file).await {
+                Ok(value) => ask.given = Some(value),
+                Err(why) => {
+                    let text = format!("⚠️ {why} Nothing was done: send the command again, with another file or without one.");
+                    return self.say(&mut ask, true, &Message::text(text)).await;
+                }
+            }
         }
         let input = Handed::Options { path: selected.path.clone(), values };
         self.hand(origin, input, Some(key), ask).await;
@@ -136,11 +150,15 @@ impl Discord {
 
     async fn hand_shared(&self, origin: Origin, input: Handed, source: Option<&str>, ask: Arc<Mutex<Ask>>) {
         let id = origin.input.clone().unwrap_or_default();
-        self.asked().put_shared(&id, ask);
-        let guard = self.guard(&id);
+        self.asked().put_shared(&id, ask.clone());
+        let taking = ask.clone();
+        let mut guard = Box::pin(self.clone().guard(ask));
         let work = async {
             let taken = self.desk().take(origin, input, source.map(str::to_owned)).await;
             let waits = taken.turn || taken.asks;
+            if taken.turn {
+                self.acknowledge(&taking).await;
+            }
             let discord = self.clone();
             let id = id.clone();
             if waits {
@@ -152,25 +170,39 @@ impl Discord {
                 taken.ended.await;
                 discord.asked().forget(&id);
             }
+            waits
         };
-        tokio::pin!(work, guard);
+        tokio::pin!(work);
         tokio::select! {
             biased;
-            () = &mut work => {}
-            () = &mut guard => work.await,
+            // What a person or an agent decides on may be said much later, and by another way.
+            waits = &mut work => if waits { drop(tokio::spawn(guard)) },
+            () = &mut guard => drop(work.await),
+        }
+    }
+
+    /// A turn tells what becomes of it; what opened it is answered all the same.
+    async fn acknowledge(&self, ask: &Mutex<Ask>) {
+        let mut ask = ask.lock().await;
+        match (ask.hook.as_ref().map(|hook| hook.state), &ask.from) {
+            (Some(State::Nothing), From::Click { .. }) => {
+                let body = json!({ "type": DEFERRED_UPDATE });
+                self.first(&mut ask, body, State::Said { private: true }).await;
+            }
+            (Some(State::Nothing | State::Deferred { .. }), _) => {
+                self.say(&mut ask, true, &Message::text("It is asked; the answer follows in the thread.")).await;
+            }
+            _ => {}
         }
     }
 
     /// Defers what is not answered in time.
-    async fn guard(&self, input: &str) {
-        let Some(ask) = self.asked().get(input) else { return std::future::pending().await };
+    async fn guard(self, ask: Arc<Mutex<Ask>>) {
         sleep(QUICK).await;
         let mut ask = ask.lock().await;
         if ask.hook.as_ref().is_some_and(|hook| hook.state == State::Nothing) {
             self.defer(&mut ask).await;
         }
-        drop(ask);
-        std::future::pending().await
     }
 
     async fn click(&self, origin: Origin, data: &Data, mut ask: Ask, hook: Hook, key: &str) {
@@ -195,14 +227,15 @@ impl Discord {
                 let (what, form) = rest.split_once(':').unwrap_or((rest, ""));
                 let (form, more) = form.split_once(':').unwrap_or((form, ""));
                 let form = FormId(form.to_owned());
+                let inner = self.inner_form(&form);
                 match what {
                     "open" => match self.asked().form(&form) {
                         Some(open) if self.open(&mut ask, &open).await => {}
-                        _ => self.hand(origin, Handed::Cancel(form), None, ask).await,
+                        _ => self.hand(origin, Handed::Cancel(inner), None, ask).await,
                     },
                     "page" => match (self.asked().form(&form), more.parse()) {
                         (Some(open), Ok(page)) if self.open_page(&mut ask, &open, page).await => {}
-                        _ => self.hand(origin, Handed::Cancel(form), None, ask).await,
+                        _ => self.hand(origin, Handed::Cancel(inner), None, ask).await,
                     },
                     _ => {
                         // The question goes, so that it is answered once.
@@ -211,12 +244,16 @@ impl Discord {
                         self.first(&mut ask, body, State::Said { private: true }).await;
                         let ask = self.joined(&form, ask).await;
                         let input = match what {
-                            "yes" => Handed::Fill(form, Values::default()),
-                            _ => Handed::Cancel(form),
+                            "yes" => Handed::Fill(inner, Values::default()),
+                            _ => Handed::Cancel(inner),
                         };
                         self.hand_shared(origin, input, None, ask).await;
                     }
                 }
+            }
+            (parts::REPLY, _) => {
+                let body = json!({ "type": MODAL, "data": commands::reply_modal() });
+                self.first(&mut ask, body, State::Said { private: true }).await;
             }
             ("good" | "bad", about) => {
                 if let Some(turn) = turn(about) {
@@ -246,21 +283,39 @@ impl Discord {
             let values = vec![OptionValue::new("name", project), OptionValue::new("message", question)];
             return self.hand(origin, Handed::Options { path: "ask".into(), values }, Some(key), ask).await;
         }
+        if data.custom_id == parts::REPLY {
+            return self.written(origin, data, ask, key).await;
+        }
         let (id, page) = form::page_of(&data.custom_id);
+        let inner = self.inner_form(&id);
         let Some(open) = self.asked().form(&id) else {
-            return self.hand(origin, Handed::Cancel(id), None, ask).await;
+            return self.hand(origin, Handed::Cancel(inner), None, ask).await;
         };
         let values = data.filled().map(|(name, value)| (name.to_owned(), SecretString::from(value.to_owned()))).collect();
         let (values, next) = self.pages().fill(&open, page, values);
         if let Some(next) = next {
             return self.ask_page(&mut ask, &open, next).await;
         }
-        if let Some((field, sentence)) = self.desk().check_form(&id, &values) {
+        if let Some((field, sentence)) = self.desk().check_form(&inner, &values) {
             self.pages().keep(&id, values);
             return self.mend(&mut ask, &open, &field, &sentence).await;
         }
         let ask = self.joined(&id, ask).await;
-        self.hand_shared(origin, Handed::Fill(id, values), None, ask).await;
+        self.hand_shared(origin, Handed::Fill(inner, values), None, ask).await;
+    }
+
+    /// What somebody wrote into a modal, since their messages do not come here: it is shown as theirs, and goes to the thread's session.
+    async fn written(&self, origin: Origin, data: &Data, mut ask: Ask, key: &str) {
+        let text = data.filled().map(|(_, value)| value).collect::<String>();
+        ask.private = false;
+        ask.opens = true;
+        let asks = format!("**{}** writes:", super::markdown::literal(&origin.actor.name));
+        let ask = Arc::new(Mutex::new(ask));
+        if self.desk().is_bound(&origin.conversation).await {
+            self.echo(&ask, &asks, &super::render::pieces(&text)).await;
+        }
+        let input = Handed::Message { text, attachments: Vec::new(), starts: false };
+        self.hand_shared(origin, input, Some(key), ask).await;
     }
 
     /// The ask of whoever waits for the form, answered by this interaction from now on.
@@ -273,55 +328,6 @@ impl Discord {
         held.answered = false;
         drop(held);
         waiting
-    }
-
-    /// Names that fit what is typed so far.
-    async fn typing(&self, interaction: Interaction, first: First) {
-        let (Some(user), Some(data)) = (interaction.user().cloned(), interaction.data.clone()) else { return };
-        let selected = data.selected();
-        let mut found = Vec::new();
-        if let Some(focused) = &selected.focused {
-            let typed = selected.values.iter().find(|(name, _)| name == focused).map_or("", |(_, value)| value.as_str());
-            let place = self.place_of(&interaction).await;
-            let origin = Origin {
-                actor: self.actor(&user.id, &interaction.name(), &interaction_roles(&interaction), &place),
-                conversation: place.id(),
-                input: None,
-            };
-            let of = gaggle_commands::candidates_for(&selected.path, focused);
-            let names = match of {
-                Candidates::Words(words) => words.into_iter().map(|(word, _)| word).collect(),
-                of => self.desk().candidates(&origin, &of).await,
-            };
-            let typed = typed.to_lowercase();
-            let (begin, within): (Vec<String>, Vec<String>) = names
-                .into_iter()
-                .filter(|name| name.to_lowercase().contains(&typed) && name.encode_utf16().count() <= CHOICE)
-                .partition(|name| name.to_lowercase().starts_with(&typed));
-            found.extend(begin.into_iter().chain(within).take(CHOICES));
-        }
-        let choices: Vec<Value> = found.iter().map(|name| json!({ "name": name, "value": name })).collect();
-        let body = json!({ "type": TYPED, "data": { "choices": choices } });
-        let hook = Hook::new(&interaction.id, interaction.token.clone(), first, Instant::now());
-        let mut ask = Ask::new(From::Command, &user.id, Place::direct(""));
-        ask.hook = Some(hook);
-        self.first(&mut ask, body, State::Said { private: true }).await;
-    }
-
-    /// The menu of a message: what is to be asked about it, and whom.
-    async fn ask_about(&self, data: &Data, mut ask: Ask, hook: Hook) {
-        ask.hook = Some(hook);
-        let Some(target) = data.target_id.as_ref() else { return };
-        let channel = data.resolved.messages.get(target).map(|m| m.channel_id.clone()).filter(|id| !id.is_empty());
-        let channel = channel.unwrap_or_else(|| ask.place.written().to_owned());
-        if let Some(message) = data.resolved.messages.get(target) {
-            self.quote(&format!("{channel}/{target}"), &message.name(), &message.content);
-        }
-        let origin = Origin { actor: self.actor(&ask.user, "", &[], &ask.place), conversation: ask.place.id(), input: None };
-        let projects = self.desk().candidates(&origin, &Candidates::Projects).await;
-        let only = if projects.len() == 1 { projects.first().cloned() } else { None };
-        let modal = commands::ask_modal(&format!("{channel}/{target}"), only.as_deref());
-        self.first(&mut ask, json!({ "type": MODAL, "data": modal }), State::Said { private: true }).await;
     }
 
     /// Says that it takes a while.
@@ -344,7 +350,10 @@ impl Discord {
     pub(super) async fn first(&self, ask: &mut Ask, body: Value, state: State) -> bool {
         let Some(hook) = ask.hook.as_mut().filter(|hook| hook.is_fresh()) else { return false };
         let given = match hook.first.take() {
-            Some(First::Body(answer)) => answer.send(body).is_ok(),
+            Some(First::Body(answer)) => {
+                hook.handed = Some(Instant::now());
+                answer.send(body).is_ok()
+            }
             Some(First::Callback) => match self.rest().respond(&hook.id, &hook.token, &body).await {
                 Ok(()) => true,
                 // It may have been taken; another would be refused if so.
@@ -385,7 +394,7 @@ impl Discord {
         self.first(ask, json!({ "type": MESSAGE, "data": data }), State::Said { private }).await
     }
 
-    async fn place_of(&self, interaction: &Interaction) -> Place {
+    pub(super) async fn place_of(&self, interaction: &Interaction) -> Place {
         let channel = interaction.channel_id.clone().or(interaction.channel.as_ref().map(|c| c.id.clone())).unwrap_or_default();
         let Some(guild) = interaction.guild_id.as_deref() else { return Place::direct(&channel) };
         match &interaction.channel {
@@ -415,11 +424,27 @@ fn works(path: &str, command: &str) -> bool {
     gaggle_commands::entry(path).is_some_and(|entry| entry.works && (!entry.confirm || entry.asks || command.contains("--yes")))
 }
 
-fn interaction_roles(interaction: &Interaction) -> Vec<String> {
+pub fn interaction_roles(interaction: &Interaction) -> Vec<String> {
     interaction.member.as_ref().map(|member| member.roles.clone()).unwrap_or_default()
 }
 
-/// What is kept of it until it is done. What was typed into a modal is not: it may be secret.
+/// Whether it asks an agent something.
+fn asks(interaction: &Interaction) -> bool {
+    let Some(data) = &interaction.data else { return false };
+    match interaction.kind() {
+        Kind::Command => data.kind != 3 && data.selected().path == "ask",
+        Kind::Modal => data.custom_id.starts_with(commands::ASK) || data.custom_id == parts::REPLY,
+        _ => false,
+    }
+}
+
+/// What is kept of it until it is done. What was typed into a form is not: it may be secret.
 fn note(interaction: &Interaction, raw: &str) -> String {
-    if interaction.kind() == Kind::Modal { String::new() } else { raw.to_owned() }
+    let id = interaction.data.as_ref().map(|data| data.custom_id.as_str()).unwrap_or_default();
+    if interaction.kind() != Kind::Modal || id.starts_with(commands::ASK) || id == parts::REPLY {
+        return raw.to_owned();
+    }
+    let mut kept: Value = serde_json::from_str(raw).unwrap_or_default();
+    kept["data"] = json!({ "custom_id": id });
+    kept.to_string()
 }

@@ -147,7 +147,7 @@ impl Discord {
                 origin.conversation = thread.id();
                 ask.place = thread;
                 // The message itself stands above the thread.
-                ask.from = From::Place;
+                ask.from = From::Above;
                 ask.private = false;
             }
             Err(fault) => {

@@ -170,6 +170,6 @@ impl Show {
             return;
         }
         let message = render::Message::text(text);
-        let _ = self.discord.send(Method::POST, format!("/channels/{direct}/messages"), &message, Rank::Reply).await;
+        let _ = self.discord.post(&direct, message.body(), &[], Rank::Reply).await;
     }
 }

@@ -16,7 +16,7 @@ const NAME: usize = 100;
 /// Minutes without a message until Discord puts a thread away: a week.
 const ARCHIVE: u32 = 10_080;
 
-fn title(message: &str) -> String {
+pub(super) fn title(message: &str) -> String {
     let name = parts::label(message, NAME);
     if name.is_empty() { "A question".to_owned() } else { name }
 }
@@ -34,7 +34,14 @@ impl Discord {
             Err(fault) => return Err(fault),
         };
         let thread = Place::new(&place.guild, &place.channel, Some(&id));
-        let known = Channel { id, kind: 11, parent_id: Some(place.channel.clone()), ..Channel::default() };
+        let known = Channel {
+            id,
+            kind: 11,
+            parent_id: Some(place.channel.clone()),
+            owner_id: Some(self.bot().to_owned()),
+            name: Some(title(question)),
+            ..Channel::default()
+        };
         self.channels().learn(&known, Some(&place.guild));
         Ok(thread)
     }
@@ -66,8 +73,10 @@ impl Discord {
                 if let Some(ask) = &ask {
                     let mut held = ask.lock().await;
                     held.private = true;
-                    let done = Message::text("A thread is begun below the message.");
-                    self.say(&mut held, true, &done).await;
+                    if !held.is_told() {
+                        let done = Message::text("A thread is begun below the message.");
+                        self.say(&mut held, true, &done).await;
+                    }
                 }
                 (Some(root), quoted.as_slice())
             }
@@ -102,8 +111,11 @@ impl Discord {
     }
 
     /// The question, as the answer to its command where it was asked.
-    async fn echo(&self, ask: &tokio::sync::Mutex<super::asked::Ask>, asks: &str, quoted: &[String]) {
+    pub(super) async fn echo(&self, ask: &tokio::sync::Mutex<super::asked::Ask>, asks: &str, quoted: &[String]) {
         let mut held = ask.lock().await;
+        if held.is_told() {
+            return;
+        }
         for (at, piece) in quoted.iter().enumerate() {
             let text = if at == 0 { format!("{asks}\n{}", quote(piece)) } else { quote(piece) };
             let parts = render::pieces(&text);
@@ -127,7 +139,9 @@ impl Discord {
                 held.private = false;
                 let was_private = held.hook.as_ref().is_some_and(|hook| hook.state == State::Deferred { private: true });
                 if !was_private {
-                    self.say(&mut held, false, message).await;
+                    if !held.is_told() {
+                        self.say(&mut held, false, message).await;
+                    }
                     let hook = held.hook.as_ref()?;
                     if let Ok(Some(said)) = self.original(hook).await {
                         return said["id"].as_str().map(str::to_owned);
@@ -139,22 +153,20 @@ impl Discord {
                 self.say(&mut held, true, &Message::text(text)).await;
             }
         }
-        let sent = self.send(Method::POST, format!("/channels/{}/messages", channel.channel), message, Rank::Reply).await.ok()?;
+        let sent = self.post(&channel.channel, message.body(), &message.files, Rank::Reply).await.ok()?;
         sent["id"].as_str().map(str::to_owned)
     }
 
     async fn say_in(&self, channel: &str, message: &Message) {
-        if let Err(fault) = self.send(Method::POST, format!("/channels/{channel}/messages"), message, Rank::Reply).await {
+        if let Err(fault) = self.post(channel, message.body(), &message.files, Rank::Reply).await {
             tracing::info!(code = fault.code(), "a part of a question could not be shown");
         }
     }
 
-    /// Opens a thread again that Discord put away.
-    pub(super) async fn unarchive(&self, thread: &str) {
+    /// Opens a thread again that Discord put away. Whoever locked it may not want that.
+    pub(super) async fn unarchive(&self, thread: &str) -> std::result::Result<(), Fault> {
         let body = json!({ "archived": false });
-        if let Err(fault) = self.call(Method::PATCH, format!("/channels/{thread}"), Some(&body), Rank::Reply).await {
-            tracing::info!(code = fault.code(), "a thread could not be opened again");
-        }
+        self.call(Method::PATCH, format!("/channels/{thread}"), Some(&body), Rank::Reply).await.map(drop)
     }
 
     pub(super) fn guild_came(&self, raw: &str) {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::message::{Channel, Message};
+use super::message::{Attachment, Channel, Message};
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Interaction {
@@ -26,6 +26,15 @@ pub struct Interaction {
     pub user: Option<User>,
     #[serde(default)]
     pub data: Option<Data>,
+    /// The one with the button.
+    #[serde(default)]
+    pub message: Option<Clicked>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Clicked {
+    #[serde(default)]
+    pub id: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +107,8 @@ pub struct Given {
 pub struct Resolved {
     #[serde(default)]
     pub messages: std::collections::HashMap<String, Message>,
+    #[serde(default)]
+    pub attachments: std::collections::HashMap<String, Attachment>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -62,6 +62,11 @@ pub struct Channel {
     pub guild_id: Option<String>,
     #[serde(default)]
     pub parent_id: Option<String>,
+    /// Who began the thread.
+    #[serde(default)]
+    pub owner_id: Option<String>,
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

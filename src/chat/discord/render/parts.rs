@@ -10,6 +10,8 @@ const ID: usize = 100;
 
 /// What a command's button's id begins with.
 pub const DO: &str = "do:";
+/// Of the button, and of the modal that it opens, by which people write where their messages do not come.
+pub const REPLY: &str = "reply";
 
 /// Rows of buttons. A command that is too long for an id has none: it can be typed.
 pub fn rows(actions: &[Action]) -> Vec<Value> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::markdown::{literal, shown};
-use super::parts::{named, row};
+use super::parts::{REPLY, named, row};
 use super::{MESSAGE, Message};
 use crate::model::{Progress, SessionId, StepState, Style, Turn, TurnState, clip, words};
 
@@ -35,8 +35,8 @@ pub fn stop(session: SessionId) -> Value {
     row(&[named("Stop", &format!("do:/session stop {session}"), Style::Danger)])
 }
 
-/// Under an answer that has ended: what is to be said of it, and its buttons.
-pub fn footer(turn: &Turn) -> (String, Vec<Value>) {
+/// Under an answer that has ended: what is to be said of it, and its buttons. `hears`: what people write below it comes here.
+pub fn footer(turn: &Turn, hears: bool) -> (String, Vec<Value>) {
     let mut said = Vec::new();
     if turn.state != TurnState::Done {
         let question = literal(&clip(&turn.message.text, 60));
@@ -54,6 +54,9 @@ pub fn footer(turn: &Turn) -> (String, Vec<Value>) {
         said.push(turn.state.as_str().to_owned());
     }
     let mut buttons = Vec::new();
+    if !hears {
+        buttons.push(named("Reply…", REPLY, Style::Primary));
+    }
     if turn.state != TurnState::Done {
         buttons.push(named("Retry", &format!("do:/session retry {}", turn.session), Style::Plain));
     }

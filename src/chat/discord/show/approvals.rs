@@ -61,7 +61,11 @@ async fn tell(show: &Show, approval: &Approval) {
                 return;
             }
             Err(fault) if fault.is_passing() => sleep(pause(tries)).await,
-            Err(fault) if fault.is_archived() => show.discord.unarchive(&show.channel).await,
+            Err(fault) if fault.is_archived() => {
+                if show.discord.unarchive(&show.channel).await.is_err() {
+                    return;
+                }
+            }
             Err(_) => return,
         }
     }

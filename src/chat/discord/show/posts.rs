@@ -80,12 +80,13 @@ impl Posts<'_> {
 
     fn wanted(&mut self) -> Wanted {
         let (show, began, has_message) = (self.show, self.began, !self.messages.is_empty());
+        let hears = show.discord.gets_messages();
         let flow = &mut self.flow;
         let abandoned = show.live.is_abandoned();
         show.read(|turn| {
             flow.take(turn);
             Wanted {
-                messages: messages(turn, &flow.text, has_message || began.elapsed() >= LONG),
+                messages: messages(turn, &flow.text, has_message || began.elapsed() >= LONG, hears),
                 ended: turn.state.is_last(),
                 abandoned,
             }
@@ -159,7 +160,11 @@ impl Posts<'_> {
                 }
                 Err(Fault::Limited(_)) => {}
                 Err(Fault::Unsent(_) | Fault::Unknown(_)) => sleep(pause(tries)).await,
-                Err(fault) if fault.is_archived() => self.show.discord.unarchive(&self.show.channel).await,
+                Err(fault) if fault.is_archived() => match self.show.discord.unarchive(&self.show.channel).await {
+                    Err(fault) if fault.is_place_gone() => return Err(Lost::Gone(fault)),
+                    Err(_) => sleep(pause(tries)).await,
+                    Ok(()) => {}
+                },
                 Err(fault) if known.is_some() && (fault.is_message_gone() || fault.is_too_old()) => {
                     self.gone(at, &fault, message).await;
                     return Ok(());
@@ -201,7 +206,7 @@ pub fn pause(tries: u32) -> Duration {
 }
 
 /// The turn as it is now. `waits`: it is time to say that it goes on, even without a word.
-fn messages(turn: &Turn, text: &str, waits: bool) -> Vec<Message> {
+fn messages(turn: &Turn, text: &str, waits: bool, hears: bool) -> Vec<Message> {
     let ended = turn.state.is_last();
     let (text, files) = code::apart(text, ended);
     let mut parts = pieces(&text);
@@ -221,7 +226,7 @@ fn messages(turn: &Turn, text: &str, waits: bool) -> Vec<Message> {
     if parts.is_empty() {
         parts.push(SILENT.to_owned());
     }
-    let (line, rows) = render::footer(turn);
+    let (line, rows) = render::footer(turn, hears);
     put_below(&mut parts, &line);
     let mut shown: Vec<Message> = parts.into_iter().map(Message::text).collect();
     let mut files = files.into_iter();
