@@ -173,7 +173,10 @@ pub async fn authorize(
         }
         Target::Cluster => {
             let (cluster, namespace) = clusters::named(&command);
-            let meant = meant(store, policy, &caller, cluster, namespace).await?;
+            let meant = match clusters::of_release(store, policy, &caller, &command).await? {
+                Some(meant) => meant,
+                None => meant(store, policy, &caller, cluster, namespace).await?,
+            };
             // Of a cluster as a whole, no namespace is asked for; scanning all of them is a right of its own.
             let whole = matches!(&command, Command::Cluster(_) if namespace.is_none());
             let asked = (!whole).then_some(meant.namespace.as_str());

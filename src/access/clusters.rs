@@ -241,6 +241,20 @@ pub async fn visible_releases(store: &Store, policy: &Policy, caller: &Caller) -
     Ok(all)
 }
 
+/// Where the release is that is to be changed or made: where one of that name is already, unless the command says where.
+pub(super) async fn of_release(store: &Store, policy: &Policy, caller: &Caller, command: &Command) -> Result<Option<Meant>> {
+    let Command::Service(ServiceCommand::Env { release: name, site, .. }) = command else { return Ok(None) };
+    if *site != Site::default() {
+        return Ok(None);
+    }
+    let mut found = visible_releases(store, policy, caller).await?;
+    found.retain(|(release, _)| release.name == *name);
+    Ok(match found.len() {
+        1 => found.pop().map(|(release, cluster)| Meant { cluster, namespace: release.namespace }),
+        _ => None,
+    })
+}
+
 /// The release that a command names: where its flags say, else where the channel means, else the only one of that name.
 pub(super) async fn find_release(
     store: &Store,

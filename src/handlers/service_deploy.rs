@@ -132,7 +132,7 @@ pub async fn deploy(context: &Context, call: &Authorized, command: &ServiceComma
     let nothing = Values::default();
     let values = match &call.values {
         Some(values) => values,
-        None if *yes || *dry_run || (variables.is_empty() && along.is_empty()) => &nothing,
+        None if *yes || (variables.is_empty() && along.is_empty()) => &nothing,
         None => {
             let title = format!(
                 "Deploy `{id}` as `{name}` to `{namespace}` in the cluster `{}`. Empty fields stay as the file has them.",

@@ -77,7 +77,8 @@ async fn deployed(context: &Context, call: &Authorized) -> Result<(Target, Manif
         Some(manifests) => Ok((target, manifests)),
         None => refused(format!(
             "The release `{}` was never deployed. Do it with `/service deploy {} --as {0}`.",
-            release.name, release.source
+            release.name,
+            if release.source.is_empty() { "ID" } else { &release.source }
         )),
     }
 }
@@ -135,7 +136,11 @@ pub async fn status(context: &Context, call: &Authorized) -> Result<Reply> {
             workload.kind,
             workload.ready,
             workload.desired,
-            if workload.doing.is_empty() { String::new() } else { format!(", {}", workload.doing) },
+            if workload.doing.is_empty() || workload.doing.starts_with("ready") {
+                String::new()
+            } else {
+                format!(", {}", workload.doing)
+            },
             workload.restarts,
             workload.image
         ));

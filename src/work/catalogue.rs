@@ -50,6 +50,13 @@ impl Listed {
         }
     }
 
+    fn folder(&self) -> Option<&Path> {
+        match &self.from {
+            From::Folder(path) => path.parent(),
+            From::Added(_) => None,
+        }
+    }
+
     pub fn is_shared(&self) -> bool {
         match &self.from {
             From::Folder(_) => true,
@@ -95,7 +102,7 @@ impl Catalogue {
         let name = file.name.clone();
         off_thread(move || compose::survey(reading).map(|(project, asked)| Surveyed { project, asked }))
             .await?
-            .map_err(|faults| told(&name, &faults))
+            .map_err(|faults| told(&name, file.folder(), &faults))
     }
 
     /// The file with these variables.
@@ -109,7 +116,7 @@ impl Catalogue {
             Ok(Loaded { project, bound })
         })
         .await?
-        .map_err(|faults| told(&name, &faults))
+        .map_err(|faults| told(&name, file.folder(), &faults))
     }
 
     /// Whether a text is a compose file. Refused with the places of its faults.
@@ -118,7 +125,7 @@ impl Catalogue {
         let name = name.to_owned();
         off_thread(move || compose::survey(reading).map(|(project, asked)| Surveyed { project, asked }))
             .await?
-            .map_err(|faults| told(&name, &faults))
+            .map_err(|faults| told(&name, None, &faults))
     }
 
     fn reading(&self, file: &Listed, environment: BTreeMap<String, String>) -> Result<Reading> {
@@ -190,8 +197,11 @@ fn in_folder(folder: &Path) -> Vec<(String, PathBuf)> {
     found
 }
 
-fn told(name: &str, Refused(faults): &Refused) -> Error {
-    let shown: BTreeSet<String> = faults.iter().take(FAULTS).map(|fault| format!("- {fault}")).collect();
+/// Places are told as people see them: from the file's folder on.
+fn told(name: &str, folder: Option<&Path>, Refused(faults): &Refused) -> Error {
+    let folder = folder.map(|folder| format!("{}/", folder.display())).unwrap_or_default();
+    let shown: BTreeSet<String> =
+        faults.iter().take(FAULTS).map(|fault| format!("- {}", fault.to_string().replacen(&folder, "", 1))).collect();
     let more = faults.len().saturating_sub(FAULTS);
     let more = if more > 0 { format!("\n- and {more} more") } else { String::new() };
     let lines = shown.into_iter().collect::<Vec<_>>().join("\n");

@@ -11,3 +11,4 @@ mod many;
 mod reconcile;
 mod releases;
 mod scan;
+mod services;

@@ -412,7 +412,7 @@ async fn what_others_change_shows() {
     assert!(releases::scale(&target, &mut wanted, "migrate", 2).await.is_err());
     // What is kept of it brings it back, once its values are given again.
     let stored: Stored = serde_json::from_str(&serde_json::to_string(&Stored::of(&wanted, &[2; 32])).unwrap()).unwrap();
-    let restored = stored.restore(&[2; 32], |_, _| Some(SecretSlice::from(PASSWORD.as_bytes().to_vec()))).unwrap();
+    let restored = stored.restore(&[2; 32], |_, _, _| Some(SecretSlice::from(PASSWORD.as_bytes().to_vec()))).unwrap();
     assert!(restored.other.is_empty());
     assert!(releases::plan(&target, &restored.manifests, false).await.unwrap().is_nothing());
     delete(&target, Some(&wanted), false).await;

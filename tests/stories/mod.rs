@@ -1,6 +1,7 @@
 //! What happens, from the outside: the whole program, driven through its doors.
 
 mod approvals;
+mod clusters;
 mod first_steps;
 mod idle;
 mod kill;
