@@ -81,7 +81,6 @@ enum Failure {
 }
 
 /// Dropping the future leaves what `journal` tells; [`undo`] takes it back, and so does deploying again.
-#[expect(clippy::too_many_arguments, reason = "each is its own")]
 pub async fn deploy(
     target: &Target,
     manifests: &Manifests,

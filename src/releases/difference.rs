@@ -12,6 +12,9 @@ const LONGEST: usize = 80;
 /// Kept by the server.
 const KEPT: &[&str] = &["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"];
 
+/// Written by controllers, whenever they like.
+const CONTROLLERS: &[&str] = &["metadata.annotations[deployment.kubernetes.io/", "metadata.annotations[pv.kubernetes.io/"];
+
 /// A field that is not the same. Neither value is known: it is a Secret's, and changes.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Field {
@@ -48,6 +51,7 @@ pub fn fields(before: &Value, after: &Value) -> Vec<Field> {
         walk(key, old.get(key), new.get(key), hidden, &mut all);
     }
     all.retain(|field| !KEPT.iter().any(|kept| field.path.strip_prefix("metadata.").is_some_and(|rest| starts(rest, kept))));
+    all.retain(|field| !CONTROLLERS.iter().any(|path| field.path.starts_with(path)));
     all
 }
 

@@ -45,7 +45,7 @@ pub const NODE: Kind = Kind { api: "v1", kind: "Node", plural: "nodes", part: Pa
 pub const NAMESPACE: Kind = Kind { api: "v1", kind: "Namespace", plural: "namespaces", part: Part::Before };
 pub const CLAIM: &str = "PersistentVolumeClaim";
 
-/// Kinds that a release has only where containers wait; who may not see them has none.
+/// Kinds that many releases do not have: of who may not see them, it is taken that there are none.
 pub const RARE: &[&str] = &["ServiceAccount", "Role", "RoleBinding", "DaemonSet", "StatefulSet", "Job", "Ingress"];
 
 impl Kind {

@@ -166,10 +166,18 @@ async fn one(calls: &Calls, object: &Object) -> Result<Planned, Trouble> {
     }
     let how = How { dry: true, force: true, ..How::default() };
     let change = match calls.apply(object, how).await {
-        Ok(then) => match fields(&live, &then) {
-            same if same.is_empty() => Change::Same,
-            fields => Change::Change(fields),
-        },
+        Ok(then) => {
+            let version = |object: &Value| object["metadata"]["resourceVersion"].clone();
+            // A controller may have written between the two answers.
+            let now = match version(&live) == version(&then) {
+                true => live,
+                false => calls.get(kind, &object.name).await?.unwrap_or(live),
+            };
+            match fields(&now, &then) {
+                same if same.is_empty() => Change::Same,
+                fields => Change::Change(fields),
+            }
+        }
         Err(Trouble::Invalid(why)) if is_fixed(&why) => match object.kind {
             "Job" => Change::Recreate("a job that was made cannot change".to_owned(), Vec::new()),
             "StatefulSet" => Change::Recreate("that part of a StatefulSet cannot change".to_owned(), Vec::new()),
@@ -254,7 +262,7 @@ pub fn owner(live: &Value) -> String {
     match (label(MANAGED_BY), label(RELEASE)) {
         (Some("gaggle"), Some(release)) => return format!("`{release}`, which was exported from Gaggle and applied by hand"),
         (Some(manager), Some(name)) => return format!("`{name}`, which {manager} keeps"),
-        (Some(manager), None) => return format!("{manager}"),
+        (Some(manager), None) => return manager.to_owned(),
         _ => {}
     }
     match managed::last_other(&meta) {

@@ -133,11 +133,11 @@ fn job(live: &Live, wanted: &Wanted, object: &Value) -> Stand {
     let seen = seen(live, wanted);
     if let Some(failed) = condition(object, "Failed") {
         let words = failed["message"].as_str().unwrap_or_default().trim_end_matches('.');
-        let code = seen.pods.iter().filter_map(|pod| match &pod.agent.as_ref()?.state {
+        let mut code = seen.pods.iter().filter_map(|pod| match &pod.agent.as_ref()?.state {
             State::Ended(ended) => Some(format!(" (exit code {})", ended.code)),
             _ => None,
         });
-        let code = code.last().unwrap_or_default();
+        let code = code.next_back().unwrap_or_default();
         return Stand::Failing(Diagnosis {
             what: format!("Its job failed{code}: {words}."),
             next: "Check its image, `command` and variables; its last lines tell more.".to_owned(),

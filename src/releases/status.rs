@@ -196,7 +196,7 @@ fn workload(live: &Live, key: &Key, object: &Value, now: Timestamp) -> WorkloadS
         updated,
         restarts: pods.iter().map(|pod| restarts(pod)).sum(),
         age: created.map(|created| now.as_second() - created.as_second()),
-        trouble: trouble.or_else(|| pods.iter().find_map(|pod| fell(pod, now))),
+        trouble: trouble.or_else(|| pods.iter().find_map(|pod| fell(pod))),
         doing,
         pods: pods.iter().map(shown).collect(),
         name,
@@ -204,7 +204,7 @@ fn workload(live: &Live, key: &Key, object: &Value, now: Timestamp) -> WorkloadS
 }
 
 /// A container that fell over not long ago, though it runs again.
-fn fell(pod: &PodSeen, _now: Timestamp) -> Option<String> {
+fn fell(pod: &PodSeen) -> Option<String> {
     let container = pod.agent.as_ref()?;
     let ended = container.last.as_ref().filter(|_| container.restarts > 0 && !pod.ready)?;
     matches!(container.state, State::Running).then(|| {

@@ -20,6 +20,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::cluster::{Corner, Nodes, PATIENCE, corner};
 
+/// What is awaited in other tasks has to be able to go there.
+fn sent<F: Future + Send>(future: F) -> F {
+    future
+}
+
 const IMAGE: &str = "gaggle.test/pretend:1";
 const PASSWORD: &str = "hunter2-hunter2";
 
@@ -62,6 +67,14 @@ fn shop() -> Bundle {
     web.plain.insert("MODE".into(), "fast".into());
     let claims = vec![Claim { name: "data".into(), volume: "data".into(), ..Claim::default() }];
     Bundle { name: "shop".into(), workloads: vec![db, migrate, web], claims, sets: Vec::new() }
+}
+
+/// The same without a volume, of which there are few.
+fn light() -> Bundle {
+    let mut bundle = shop();
+    bundle.claims.clear();
+    bundle.workloads[0].mounts.clear();
+    bundle
 }
 
 fn manifests(bundle: &Bundle, target: &Target) -> Manifests {
@@ -112,14 +125,14 @@ fn patience() -> Patience {
 
 async fn deploy(target: &Target, wanted: &Manifests, before: Option<&Manifests>) -> Run {
     let (steps, told) = listener();
-    let outcome = releases::deploy(target, wanted, before, false, &Journal::default(), &steps, patience()).await;
+    let outcome = sent(releases::deploy(target, wanted, before, false, &Journal::default(), &steps, patience())).await;
     drop(steps);
     Run { outcome, told: told.await.unwrap() }
 }
 
 async fn delete(target: &Target, wanted: Option<&Manifests>, keep_data: bool) -> releases::Deleted {
     let (steps, told) = listener();
-    let deleted = releases::delete(target, wanted, keep_data, &steps).await.unwrap();
+    let deleted = sent(releases::delete(target, wanted, keep_data, &steps)).await.unwrap();
     drop(steps);
     told.await.unwrap();
     deleted
@@ -193,7 +206,7 @@ async fn a_release_from_its_first_day_to_its_last() {
     let target = target(&corner, "life");
     let mut bundle = shop();
     let first = manifests(&bundle, &target);
-    let plan = releases::plan(&target, &first, false).await.unwrap();
+    let plan = sent(releases::plan(&target, &first, false)).await.unwrap();
     assert!(plan.makes_namespace && plan.objects.iter().all(|planned| planned.change == Change::Create));
     // What others wait for comes first.
     let run = deploy(&target, &first, None).await;
@@ -202,7 +215,7 @@ async fn a_release_from_its_first_day_to_its_last() {
     run.place("web: waiting for db to be ready");
     let deployed = run.done();
     assert!(deployed.made_namespace && deployed.made.len() == first.objects.len(), "{deployed:?}");
-    let status = releases::status(&target).await.unwrap();
+    let status = sent(releases::status(&target)).await.unwrap();
     assert_eq!((status.overall, status.workloads.len()), (Overall::Ready, 3), "{status:#?}");
     let shown: Vec<&str> = status.endpoints.iter().filter_map(|endpoint| endpoint.address.as_deref()).collect();
     assert!(shown.contains(&format!("web.{}.svc.cluster.local:8080", target.namespace).as_str()), "{shown:?}");
@@ -215,7 +228,7 @@ async fn a_release_from_its_first_day_to_its_last() {
     // One variable: its set and its pods, and nothing else.
     web(&mut bundle).plain.insert("MODE".into(), "slow".into());
     let second = manifests(&bundle, &target);
-    let plan = releases::plan(&target, &second, false).await.unwrap();
+    let plan = sent(releases::plan(&target, &second, false)).await.unwrap();
     let lines = plan.lines();
     assert!(lines.contains(&"    data.MODE: \"fast\" → \"slow\"".to_owned()), "{lines:#?}");
     let changed = deploy(&target, &second, Some(&first)).await.done();
@@ -223,7 +236,7 @@ async fn a_release_from_its_first_day_to_its_last() {
     // A secret's value shows nowhere, and rolls its pods.
     bundle.workloads[0].secret.insert("PASSWORD".into(), "other-other-other".into());
     let third = manifests(&bundle, &target);
-    let told = format!("{:?}", releases::plan(&target, &third, false).await.unwrap());
+    let told = format!("{:?}", sent(releases::plan(&target, &third, false)).await.unwrap());
     assert!(told.contains("data.PASSWORD") && !told.contains("other-other") && !told.contains(PASSWORD), "{told}");
     let changed = deploy(&target, &third, Some(&second)).await.done();
     assert_eq!(changed.changed, keys(&[("Secret", "db-secrets"), ("StatefulSet", "db")]));
@@ -252,7 +265,7 @@ async fn a_release_from_its_first_day_to_its_last() {
     let deleted = delete(&target, Some(&last), false).await;
     assert!(deleted.namespace && deleted.kept.is_empty(), "{deleted:?}");
     assert!(namespace(&target).await.is_none());
-    assert_eq!(releases::status(&target).await.unwrap().overall, Overall::Gone);
+    assert_eq!(sent(releases::status(&target)).await.unwrap().overall, Overall::Gone);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -265,7 +278,7 @@ async fn what_is_somebody_elses_is_not_taken_over() {
     let theirs = json!({ "metadata": { "name": "web", "annotations": { "meta.helm.sh/release-name": "front" } },
         "spec": { "ports": [{ "port": 1 }] } });
     api::<Service>(&target).create(&PostParams::default(), &serde_json::from_value(theirs).unwrap()).await.unwrap();
-    let wanted = manifests(&shop(), &target);
+    let wanted = manifests(&light(), &target);
     let failed = deploy(&target, &wanted, None).await.failed();
     assert!(
         failed.refused && failed.why.contains("Service web") && failed.why.contains("the Helm release `front`"),
@@ -276,7 +289,7 @@ async fn what_is_somebody_elses_is_not_taken_over() {
     api::<Service>(&target).delete("web", &DeleteParams::default()).await.unwrap();
     deploy(&target, &wanted, None).await.done();
     let other = Target { id: format!("{}-other", target.id), ..target.clone() };
-    let failed = deploy(&other, &manifests(&shop(), &other), None).await.failed();
+    let failed = deploy(&other, &manifests(&light(), &other), None).await.failed();
     assert!(failed.refused && failed.why.contains("another release, `shop`"), "{failed:?}");
     // Deleting one leaves the other, and the namespace that was there before.
     assert_eq!(delete(&other, None, false).await.gone, []);
@@ -292,7 +305,7 @@ async fn what_fails_is_taken_back() {
     let Some(corner) = corner(Nodes::Pretend).await else { return };
     let target = target(&corner, "fails");
     // At first nothing is there, and nothing stays.
-    let mut bad = shop();
+    let mut bad = light();
     web(&mut bad).image = "play.gaggle.test/image-pull-back-off:1".into();
     let failed = deploy(&target, &manifests(&bad, &target), None).await.failed();
     assert!(failed.why.contains("The image `play.gaggle.test/image-pull-back-off:1` cannot be pulled"), "{failed:?}");
@@ -300,7 +313,7 @@ async fn what_fails_is_taken_back() {
     assert!(failed.undone.as_ref().is_some_and(|undone| undone.complete), "{failed:?}");
     assert!(namespace(&target).await.is_none());
     // Later the former state comes back; what ran never stopped.
-    let good = manifests(&shop(), &target);
+    let good = manifests(&light(), &target);
     deploy(&target, &good, None).await.done();
     let pods = async || -> Vec<String> {
         let found = api::<Pod>(&target).list(&ListParams::default().labels("app.kubernetes.io/name=web")).await.unwrap();
@@ -312,7 +325,7 @@ async fn what_fails_is_taken_back() {
             .collect()
     };
     let served = pods().await;
-    let mut bad = shop();
+    let mut bad = light();
     web(&mut bad).image = "play.gaggle.test/crash-loop:1".into();
     web(&mut bad).plain.insert("MODE".into(), "broken".into());
     bad.workloads.push(workload("extra", IMAGE, &[]));
@@ -326,19 +339,20 @@ async fn what_fails_is_taken_back() {
     assert!(api::<Deployment>(&target).get_opt("extra").await.unwrap().is_none());
     let config = api::<ConfigMap>(&target).get("web-config").await.unwrap();
     assert_eq!(config.data.unwrap()["MODE"], "fast");
-    assert!(releases::plan(&target, &good, false).await.unwrap().is_nothing());
+    assert!(sent(releases::plan(&target, &good, false)).await.unwrap().is_nothing());
     let deadline = Instant::now() + PATIENCE;
     while pods().await != served {
         assert!(Instant::now() < deadline, "what served was replaced");
         sleep(Duration::from_millis(100)).await;
     }
     // A quota is told at once, and what is not ready in time with its reason.
-    let mut slow = shop();
+    let mut slow = light();
     web(&mut slow).image = "play.gaggle.test/never-ready:1".into();
     let (steps, _told) = listener();
     let short = Patience { quiet: Duration::from_secs(3), most: Duration::from_secs(6) };
     let slow = manifests(&slow, &target);
-    let failed = releases::deploy(&target, &slow, Some(&good), false, &Journal::default(), &steps, short).await.unwrap_err();
+    let failed =
+        sent(releases::deploy(&target, &slow, Some(&good), false, &Journal::default(), &steps, short)).await.unwrap_err();
     assert!(failed.why.contains("its health check fails") && failed.why.contains("503"), "{failed:?}");
     delete(&target, Some(&good), false).await;
 }
@@ -374,17 +388,17 @@ async fn data_stays_if_it_is_to() {
 async fn what_others_change_shows() {
     let Some(corner) = corner(Nodes::Pretend).await else { return };
     let target = target(&corner, "drift");
-    let mut wanted = manifests(&shop(), &target);
+    let mut wanted = manifests(&light(), &target);
     deploy(&target, &wanted, None).await.done();
     let none: Vec<String> = Vec::new();
-    assert_eq!(releases::drift(&target, &wanted).await.unwrap(), none);
+    assert_eq!(sent(releases::drift(&target, &wanted)).await.unwrap(), none);
     let how = PatchParams { field_manager: Some("somebody".into()), ..PatchParams::default() };
     let image = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "web", "image": "evil:1" }] } } } });
     api::<Deployment>(&target).patch("web", &how, &Patch::Strategic(image)).await.unwrap();
     let secret = json!({ "stringData": { "PASSWORD": "stolen-stolen" } });
     api::<Secret>(&target).patch("db-secrets", &how, &Patch::Merge(secret)).await.unwrap();
     api::<Service>(&target).delete("db", &DeleteParams::default()).await.unwrap();
-    let drift = releases::drift(&target, &wanted).await.unwrap();
+    let drift = sent(releases::drift(&target, &wanted)).await.unwrap();
     assert_eq!(
         drift,
         [
@@ -394,14 +408,14 @@ async fn what_others_change_shows() {
         ]
     );
     deploy(&target, &wanted, Some(&wanted.clone())).await.done();
-    assert_eq!(releases::drift(&target, &wanted).await.unwrap(), none);
+    assert_eq!(sent(releases::drift(&target, &wanted)).await.unwrap(), none);
     // What is done through us is none.
-    assert_eq!(releases::scale(&target, &mut wanted, "web", 3).await.unwrap(), 1);
-    releases::restart(&target, &wanted, "web").await.unwrap();
-    assert_eq!(releases::drift(&target, &wanted).await.unwrap(), none);
+    assert_eq!(sent(releases::scale(&target, &mut wanted, "web", 3)).await.unwrap(), 1);
+    sent(releases::restart(&target, &wanted, "web")).await.unwrap();
+    assert_eq!(sent(releases::drift(&target, &wanted)).await.unwrap(), none);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let status = releases::status(&target).await.unwrap();
+        let status = sent(releases::status(&target)).await.unwrap();
         let web = status.workloads.iter().find(|workload| workload.name == "web").unwrap();
         if (web.ready, web.updated, status.overall) == (3, 3, Overall::Ready) {
             break;
@@ -409,12 +423,12 @@ async fn what_others_change_shows() {
         assert!(Instant::now() < deadline, "{status:#?}");
         sleep(Duration::from_millis(100)).await;
     }
-    assert!(releases::scale(&target, &mut wanted, "migrate", 2).await.is_err());
+    assert!(sent(releases::scale(&target, &mut wanted, "migrate", 2)).await.is_err());
     // What is kept of it brings it back, once its values are given again.
     let stored: Stored = serde_json::from_str(&serde_json::to_string(&Stored::of(&wanted, &[2; 32])).unwrap()).unwrap();
     let restored = stored.restore(&[2; 32], |_, _, _| Some(SecretSlice::from(PASSWORD.as_bytes().to_vec()))).unwrap();
     assert!(restored.other.is_empty());
-    assert!(releases::plan(&target, &restored.manifests, false).await.unwrap().is_nothing());
+    assert!(sent(releases::plan(&target, &restored.manifests, false)).await.unwrap().is_nothing());
     delete(&target, Some(&wanted), false).await;
 }
 
@@ -422,7 +436,7 @@ async fn what_others_change_shows() {
 async fn left_half_way() {
     let Some(corner) = corner(Nodes::Pretend).await else { return };
     let target = target(&corner, "half");
-    let mut slow = shop();
+    let mut slow = light();
     slow.workloads[0].image = "play.gaggle.test/slow-ready:1".into();
     let wanted = manifests(&slow, &target);
     let (steps, _told) = listener();
@@ -431,7 +445,7 @@ async fn left_half_way() {
     assert!(timeout(Duration::from_secs(3), half).await.is_err());
     assert!(!left(&target).await.is_empty());
     // By what was noted, it is taken back.
-    let undone = releases::undo(&target, None, &Journal::new(journal.entries()), &steps, patience()).await;
+    let undone = sent(releases::undo(&target, None, &Journal::new(journal.entries()), &steps, patience())).await;
     assert!(undone.complete && undone.kept.is_empty(), "{undone:?}");
     assert!(namespace(&target).await.is_none());
     // Or it is just deployed again.
@@ -440,15 +454,15 @@ async fn left_half_way() {
     assert!(timeout(Duration::from_secs(3), half).await.is_err());
     deploy(&target, &wanted, None).await.done();
     // Without a journal, what was there before comes back, and what was not goes.
-    let mut more = shop();
+    let mut more = light();
     more.workloads[0].image = "play.gaggle.test/slow-ready:2".into();
     more.workloads.push(workload("extra", IMAGE, &[]));
     let more = manifests(&more, &target);
     let half = releases::deploy(&target, &more, Some(&wanted), false, &unread, &steps, patience());
     assert!(timeout(Duration::from_secs(3), half).await.is_err());
-    let undone = releases::undo(&target, Some(&wanted), &Journal::default(), &steps, patience()).await;
+    let undone = sent(releases::undo(&target, Some(&wanted), &Journal::default(), &steps, patience())).await;
     assert!(undone.complete, "{undone:?}");
-    let plan = releases::plan(&target, &wanted, false).await.unwrap();
+    let plan = sent(releases::plan(&target, &wanted, false)).await.unwrap();
     assert!(plan.is_nothing(), "{:#?}", plan.lines());
     delete(&target, Some(&wanted), false).await;
 }
@@ -457,29 +471,29 @@ async fn left_half_way() {
 async fn into_its_pods() {
     let Some(corner) = corner(Nodes::Pretend).await else { return };
     let target = target(&corner, "pods");
-    let mut bundle = shop();
+    let mut bundle = light();
     web(&mut bundle).replicas = 2;
     // What the pretend logs say is this release's secret.
     bundle.workloads[0].secret.insert("WORD".into(), "listens on port".into());
     let wanted = manifests(&bundle, &target);
     deploy(&target, &wanted, None).await.done();
-    let mut lines = releases::logs(&target, "web", LogQuery::last(10)).await.unwrap();
+    let mut lines = sent(releases::logs(&target, "web", LogQuery::last(10))).await.unwrap();
     let mut all = Vec::new();
     while let Some(line) = lines.recv().await {
         all.push(line);
     }
     assert_eq!(all.len(), 6, "{all:?}");
     assert!(all.iter().all(|line| line.starts_with("[web-") && !line.contains("listens on port")), "{all:?}");
-    let mut follow = releases::logs(&target, "web", LogQuery { follow: true, ..LogQuery::last(1) }).await.unwrap();
+    let mut follow = sent(releases::logs(&target, "web", LogQuery { follow: true, ..LogQuery::last(1) })).await.unwrap();
     assert!(timeout(PATIENCE, follow.recv()).await.unwrap().is_some_and(|line| line.starts_with("[web-")));
     let command = vec!["echo".to_owned(), "it listens on port 1".to_owned()];
-    let (_, mut execution) = releases::exec(&target, "web", command).await.unwrap();
+    let (_, mut execution) = sent(releases::exec(&target, "web", command)).await.unwrap();
     let mut output = Vec::new();
     while let Some(piece) = execution.output.recv().await {
         output.extend(piece);
     }
     assert_eq!((String::from_utf8(output).unwrap(), execution.code.await.unwrap().unwrap()), ("it [redacted] 1\n".into(), 0));
-    let forward = releases::forward(&target, "web", 8080, None, Duration::from_secs(60)).await.unwrap();
+    let forward = sent(releases::forward(&target, "web", 8080, None, Duration::from_secs(60))).await.unwrap();
     assert!(forward.address.ip().is_loopback());
     let asked = async || -> std::io::Result<String> {
         let mut socket = tokio::net::TcpStream::connect(forward.address).await?;
