@@ -25,13 +25,14 @@ mod service_env;
 mod service_form;
 mod service_live;
 mod service_past;
+mod service_run;
 mod session;
 mod show;
 
 pub use candidates::candidates;
 use gaggle_commands::{Command, ProjectCommand, ProjectSecretCommand, SecretCommand, SessionCommand};
 pub use link::Links;
-pub use service_deploy::Deploys;
+pub use service_run::Deploys;
 
 use crate::access::{Authorized, Policy};
 use crate::error::Result;

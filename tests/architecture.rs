@@ -180,7 +180,9 @@ fn files_are_short_and_say_what_they_are() {
 
 #[test]
 fn each_command_has_a_story() {
-    let stories: String = sources("tests/stories").into_iter().map(|(_, text)| text).collect();
+    // What needs a cluster is told on one.
+    let told = sources("tests/stories").into_iter().chain(sources("tests/cluster"));
+    let stories: String = told.map(|(_, text)| text).collect();
     // Its name and what may follow one, so that `ask` is not found in `asked`.
     let told = |path: &str| {
         let command = format!("/{path}");

@@ -8,7 +8,8 @@ use gaggle_commands::{SecretKey, ServiceChanges, ServiceCommand, values::PlainVa
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::service_build;
-use super::service_deploy::{apply, asked_for, fresh, keep, last, rolled, secret_form};
+use super::service_deploy::{apply, asked_for, fresh, secret_form};
+use super::service_run::{keep, last, rolled};
 use super::{Context, Step, service, show};
 use crate::access::Authorized;
 use crate::compose::sensitive;

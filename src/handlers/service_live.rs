@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::service_build;
-use super::service_deploy::{keep, last};
+use super::service_run::{keep, last};
 use super::{Context, exec as commands, log, show};
 use crate::access::{self, Authorized};
 use crate::error::{Result, refused};

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::service_build;
-use super::service_deploy::{keep, last, restored, rolled, steps};
+use super::service_run::{keep, last, restored, rolled, steps};
 use super::{Context, Step, service, show};
 use crate::access::Authorized;
 use crate::error::{Error, Result, refused};

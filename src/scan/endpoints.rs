@@ -43,8 +43,15 @@ pub fn endpoints(state: &State, row: &KindRow, found: &Match, nodes: Nodes) -> V
         let note = port.is_none().then(|| format!("the Service names no port; {number} is the usual one"));
         return vec![one(EndpointKind::ExternalName, Some(joined(host, number)), number, note)];
     }
-    let Some(port) = port else { return Vec::new() };
     let base = format!("{name}.{}.svc.cluster.local", service.metadata.namespace);
+    let Some(port) = port else {
+        let number = found.target.unwrap_or(row.default_port());
+        let note = format!("the Service names no port; {number} is the usual one");
+        let mut all = vec![one(EndpointKind::Headless, Some(joined(&base, number)), number, Some(note))];
+        let pods = pods(state, found.service);
+        all.extend(pods.iter().map(|pod| one(EndpointKind::Pod, Some(joined(&format!("{pod}.{base}"), number)), number, None)));
+        return all;
+    };
     if is_headless(service) {
         // Its name leads to the pods themselves, so it is their port that counts.
         let number = found.target.unwrap_or(port.port);

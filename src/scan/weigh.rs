@@ -10,6 +10,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use super::endpoints::is_headless;
 use super::image::{Says, says};
 use super::kinds::{KindRow, Kinds};
 use super::objects::{Container, Labels, Service, ServicePort, Target};
@@ -169,7 +170,42 @@ impl<'a> Weigher<'a> {
                 None => best.push((rank, found)),
             }
         }
-        best.into_iter().map(|(_, found)| found).collect()
+        let mut all: Vec<Match> = best.into_iter().map(|(_, found)| found).collect();
+        if service.spec.ports.is_empty() && is_headless(service) {
+            all.extend(self.portless(at, &signs));
+        }
+        all
+    }
+
+    /// A headless Service without ports leads to its pods, wherever they listen: only their images can tell what that is.
+    fn portless(&self, at: usize, signs: &Signs) -> Option<Match> {
+        let shapes = self.state.shapes(at);
+        let (kind, container) = shapes.iter().find_map(|shape| {
+            shape.containers.iter().find_map(|container| {
+                let Says::Is(kind) = self.container(container) else { return None };
+                let row = &self.kinds.rows()[kind];
+                // Beside others it may serve only those.
+                let own = shape.containers.len() == 1 || container.ports.iter().any(|p| row.ports.contains(&p.container_port));
+                own.then_some((kind, container))
+            })
+        })?;
+        let row = &self.kinds.rows()[kind];
+        if signs.roles.iter().any(|word| row.not.contains(word)) {
+            return None;
+        }
+        let declared = container.ports.iter().map(|p| p.container_port).find(|number| row.ports.contains(number));
+        let evidence = vec![Evidence { weight: IMAGE, text: format!("the image {} is {}", container.image, row.name) }];
+        Some(Match {
+            service: at,
+            kind,
+            port: None,
+            target: declared.or(Some(row.default_port())).filter(|number| *number > 0),
+            score: IMAGE,
+            confidence: Confidence::Certain,
+            evidence,
+            image: Some(container.image.clone()),
+            odd: matches!(signs.name, Head::Other { .. }),
+        })
     }
 
     /// The kind of one port, and how good a port of it.

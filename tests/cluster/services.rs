@@ -129,6 +129,21 @@ async fn a_service_from_its_file_to_its_end() {
     t.say("/service export web").await.ok().has("kustomize tree");
     t.say("/service list").await.ok().has("| web | prod |");
 
+    let ran = t.say("/service exec web -- echo out").await.ok();
+    assert_eq!(ran.data("output"), "out\n");
+    t.say("/service port-forward web 80 --timeout 1m").await.ok().has("127.0.0.1:");
+
+    // The cluster itself: looked at, changed, a channel's own.
+    t.say("/cluster show prod").await.ok().has("reachable").has("Provider: ours").has("a client certificate");
+    t.say("/cluster check prod").await.ok().has("answers");
+    t.say("/cluster namespaces prod").await.ok().has(&format!("- `{shop}`"));
+    t.say("/cluster update prod --provider theirs").await.ok().has("Provider: theirs");
+    t.say("/cluster tag prod eu live").await.ok().has("eu, live");
+    t.say("/cluster rename prod main").await.ok().has("`main`");
+    t.say(&format!("/cluster default main --namespace {shop}")).await.ok();
+    t.say("/infra scan").await.ok().has(&format!("`{shop}` in the cluster `main`"));
+    t.say("/cluster rename main prod").await.ok();
+
     // Nothing is taken over, and nobody else changes what is theirs.
     t.say(&format!("/service deploy shop:mongo --as web --namespace {shop} --yes")).await.refused().has("is of `shop:web`");
     t.user("bob").say("/service list").await.ok().has("There are no releases").has_not("prod");

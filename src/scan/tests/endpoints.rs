@@ -32,6 +32,18 @@ async fn headless_with_its_pods() {
     assert_eq!(addresses(&found), [base.to_owned(), format!("pg-2.{base}"), format!("pg-10.{base}")]);
 }
 
+/// As compose services without ports become: the image alone tells what it is.
+#[tokio::test]
+async fn headless_without_a_port() {
+    let found = only("svc db headless | pod db-0 mongo:6").await;
+    assert_eq!(addresses(&found)[0], "db.ns.svc.cluster.local:27017");
+    assert!(found.endpoints[0].note.as_deref().is_some_and(|note| note.contains("names no port")), "{:?}", found.endpoints);
+    assert!(
+        scanned("svc app headless | pod app-0 shop/web:1 redis:7").await.findings.is_empty(),
+        "what stands beside it is its own"
+    );
+}
+
 #[tokio::test]
 async fn twins_are_one_with_all_endpoints() {
     let text = "svc db-headless 5432 headless sel.app=db | svc db 5432 | pod db-0 postgres:16 host of=StatefulSet/db";
