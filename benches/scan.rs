@@ -13,7 +13,7 @@ use kube::core::Request;
 use serde_json::{Value, json};
 
 const SPACES: usize = 20;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
 /// What a scan reads, and whether as metadata alone.
 const LISTS: &[(&str, bool)] = &[
     ("/api/v1/services", false),
@@ -67,8 +67,11 @@ async fn main() {
     }
     raw.sort();
     scans.sort();
-    let (raw, scans) = (raw[ROUNDS / 2].as_secs_f64() * 1e3, scans[ROUNDS / 2].as_secs_f64() * 1e3);
-    println!("bare lists, one after another: {raw:.0} ms; scan: {scans:.0} ms; ratio {:.2}", scans / raw);
+    // On a busy machine the best of the rounds tells more than their middle.
+    for (what, at) in [("median", ROUNDS / 2), ("best", 0)] {
+        let (raw, scan) = (raw[at].as_secs_f64() * 1e3, scans[at].as_secs_f64() * 1e3);
+        println!("{what:<6} bare lists, one after another: {raw:.0} ms; scan: {scan:.0} ms; ratio {:.2}", scan / raw);
+    }
     println!("peak memory: {}", peak());
     if std::env::var_os("GAGGLE_BENCH_KEEP").is_none() {
         for n in 0..SPACES {
@@ -118,6 +121,9 @@ async fn create(client: &Client, path: &str, body: &Value) {
 /// Services with selectors, one in ten with an address of the cluster (they are slow to give out) and one pod and Secret each.
 async fn fill(client: &Client, count: usize) {
     let begin = Instant::now();
+    if count_of(client, "/api/v1/services").await >= count {
+        return;
+    }
     for n in 0..SPACES {
         create(client, "/api/v1/namespaces", &json!({ "metadata": { "name": space(n) } })).await;
         let account = json!({ "metadata": { "name": "default" } });
