@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::discord::{Bot, Discord, Missed, State, Way};
+use crate::support::discord::{Bot, Discord, State, Way};
 
 const COMMANDS: usize = 50;
 
@@ -23,7 +23,6 @@ async fn killed_in_the_middle(way: Way) {
             let name = format!("p{round}-{n}");
             begun.push(tokio::spawn(async move {
                 let outcome = ann.command(&channel, &format!("/project create {name}")).await;
-                assert!(outcome.failed() != Some(Missed::Refused), "{outcome:?}");
                 (name, outcome.failed().is_none())
             }));
             tokio::time::sleep(Duration::from_millis(4)).await;

@@ -17,6 +17,8 @@ const TOKEN: Duration = Duration::from_secs(15 * 60 - 20);
 /// The first response has to be there after 3 s.
 const FIRST: Duration = Duration::from_millis(2_700);
 
+/// What Discord takes for a first response that it was handed.
+const MOMENT: Duration = Duration::from_millis(100);
 /// How long after its first response an interaction may not be known yet.
 const SETTLES: Duration = Duration::from_secs(3);
 
@@ -162,6 +164,11 @@ impl Hook {
     /// Whether a first response can still be given.
     pub fn is_fresh(&self) -> bool {
         self.state == State::Nothing && self.first.is_some() && self.born.elapsed() < FIRST
+    }
+
+    /// Until Discord most likely knows of the first response.
+    pub fn settles(&self) -> Option<Instant> {
+        self.handed.map(|at| at + MOMENT)
     }
 
     /// Whether Discord may not know of the first response yet.

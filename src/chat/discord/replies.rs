@@ -152,7 +152,10 @@ impl Discord {
             body["flags"] = json!(EPHEMERAL);
         }
         let files = message.map(|message| message.files.as_slice()).unwrap_or_default();
-        let mut pause = Duration::from_millis(25);
+        if let Some(at) = hook.settles() {
+            tokio::time::sleep_until(at).await;
+        }
+        let mut pause = Duration::from_millis(100);
         loop {
             let result = match &body {
                 Some(body) => self.send_body(method.clone(), path.clone(), body, files, rank).await,
