@@ -56,13 +56,26 @@ pub fn variables(surveyed: &Surveyed, services: &BTreeSet<String>) -> Vec<Variab
 }
 
 /// What the files are read with.
-fn environment(release: &Release, variables: &[Variable], secrets: &[(String, SecretString)]) -> BTreeMap<String, String> {
+fn environment(
+    release: &Release,
+    surveyed: &Surveyed,
+    variables: &[Variable],
+    secrets: &[(String, SecretString)],
+) -> BTreeMap<String, String> {
     let mut environment = BTreeMap::new();
     for variable in variables {
         let secret = secrets.iter().find(|(name, _)| *name == variable.name).map(|(_, value)| value.expose_secret());
         let Some(value) = secret.or(release.settings.set.get(&variable.name).map(String::as_str)) else { continue };
         for name in variable.through.iter().chain([&variable.name]) {
             environment.insert(name.clone(), value.to_owned());
+        }
+    }
+    // What only services need that are not deployed keeps nobody from reading the file.
+    for asked in surveyed.asked.iter().filter(|asked| asked.mention.required.is_some()) {
+        let elsewhere = asked.service.as_ref().is_some_and(|service| !release.settings.services.contains(service));
+        let known = surveyed.project.environment.get(&asked.mention.name).is_some_and(|value| !value.is_empty());
+        if elsewhere && !known {
+            environment.entry(asked.mention.name.clone()).or_insert_with(|| "1".to_owned());
         }
     }
     environment
@@ -78,7 +91,7 @@ pub async fn build(
 ) -> Result<Built> {
     let settings = &release.settings;
     let variables = variables(surveyed, &settings.services);
-    let loaded = context.catalogue.load(file, environment(release, &variables, secrets)).await?;
+    let loaded = context.catalogue.load(file, environment(release, surveyed, &variables, secrets)).await?;
     let main = main_service(&release.source);
     let mut services: BTreeMap<String, ServiceOptions> = BTreeMap::new();
     for service in &settings.services {

@@ -27,10 +27,9 @@ volumes:
 "#;
 
 async fn start(corner: &Corner) -> Tester {
-    let mut t = Tester::prepare(&["serve", "--json", "--config", "gaggle.toml"], &[]);
-    let config =
-        "data_dir = \"data\"\n[clusters]\nallow_addresses = [\"127.0.0.0/8\"]\n[services]\ncatalogue = [\"catalogue\"]\n";
-    std::fs::write(t.folder().join("gaggle.toml"), config).unwrap();
+    let mut t = Tester::prepare(&[], &[("GAGGLE_CLUSTERS__ALLOW_ADDRESSES", "127.0.0.0/8")]);
+    let catalogue = t.folder().join("catalogue").display().to_string();
+    t.set("GAGGLE_SERVICES__CATALOGUE", &catalogue);
     std::fs::create_dir(t.folder().join("catalogue")).unwrap();
     std::fs::write(t.folder().join("catalogue/shop.yaml"), SHOP).unwrap();
     t.launch();
@@ -146,8 +145,11 @@ async fn a_service_from_its_file_to_its_end() {
 
     // Nothing is taken over, and nobody else changes what is theirs.
     t.say(&format!("/service deploy shop:mongo --as web --namespace {shop} --yes")).await.refused().has("is of `shop:web`");
-    t.user("bob").say("/service list").await.ok().has("There are no releases").has_not("prod");
-    t.user("bob").say("/service delete web --yes").await.refused();
+    t.user("bob").say("/service list").await.ok().has("| web | prod |");
+    t.user("bob").say("/service delete web --yes").await.refused().has("takes the role owner");
+    t.user("bob").say("/service update web --set A=b --yes").await.refused();
+    t.user("bob").say(&format!("/service deploy shop:web --namespace {shop} --yes")).await.refused().has("operator's");
+    t.user("bob").say("/cluster remove prod --yes").await.refused();
 
     // Removing the cluster tells what it carries; the releases go first, and leave nothing.
     let asked = t.begin("/cluster remove prod").await;

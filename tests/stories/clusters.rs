@@ -4,9 +4,10 @@ use serde_json::json;
 
 use crate::support::tester::{SECRET, Tester};
 
-async fn start(more: &str) -> Tester {
-    let mut t = Tester::prepare(&["serve", "--json", "--config", "gaggle.toml"], &[]);
-    std::fs::write(t.folder().join("gaggle.toml"), format!("data_dir = \"data\"\n{more}")).unwrap();
+async fn start() -> Tester {
+    let mut t = Tester::prepare(&[], &[]);
+    let catalogue = t.folder().join("catalogue").display().to_string();
+    t.set("GAGGLE_SERVICES__CATALOGUE", &catalogue);
     t.launch();
     t.ready().await;
     t
@@ -21,7 +22,7 @@ fn kubeconfig(server: &str, user: &str) -> String {
 
 #[tokio::test]
 async fn credentials_that_are_refused_are_told_by_their_place() {
-    let t = start("").await;
+    let t = start().await;
     let token = format!("token: {SECRET}-token-of-some-length");
     for (kubeconfig, place, why) in [
         (kubeconfig("https://127.0.0.1:6443", &token), "", "loopback"),
@@ -59,7 +60,7 @@ async fn credentials_that_are_refused_are_told_by_their_place() {
 
 #[tokio::test]
 async fn one_of_several_contexts_is_asked_for() {
-    let t = start("").await;
+    let t = start().await;
     let several = kubeconfig("https://127.0.0.1:1", &format!("token: {SECRET}-token-of-some-length"))
         + "- name: y\n  context: {cluster: c, user: u}\ncurrent-context: y\n";
     let asked = t.begin("/cluster add prod").await;
@@ -76,19 +77,19 @@ async fn one_of_several_contexts_is_asked_for() {
 
 #[tokio::test]
 async fn the_catalogue_is_what_its_folders_and_people_say() {
-    let t = start("[services]\ncatalogue = [\"catalogue\"]\n").await;
+    let t = start().await;
     t.say("/service catalogue").await.ok().has("The catalogue is empty");
     std::fs::create_dir(t.folder().join("catalogue")).unwrap();
     let write = |name: &str, text: &str| std::fs::write(t.folder().join("catalogue").join(name), text).unwrap();
     let shop = "services:\n  web:\n    image: shop/web:${TAG:-1}\n    environment: {TOKEN: '${TOKEN:?}', MODE: fast}\n    depends_on: [db]\n  \
-                db: {image: 'postgres:16', environment: {POSTGRES_PASSWORD: hunter2-file}}\n";
+                db: {image: 'postgres:16', environment: {POSTGRES_PASSWORD: open-sesame}}\n";
     write("shop.yaml", shop);
     write("broken.yaml", "services:\n  web:\n    imagee: x\n");
     let listed = t.say("/service catalogue").await.ok().has("| shop:web | shop/web:1 |").has("broken.yaml:3:5");
     assert!(listed.text().contains("| shop:db | postgres:16 |"), "{}", listed.text());
     t.say("/service catalogue --infra").await.ok().has("shop:db").has_not("shop:web");
     t.say("/service show shop:web").await.ok().has("| TOKEN |  | required, secret |").has("| MODE | fast |  |");
-    t.say("/service show shop:db").await.ok().has("| POSTGRES_PASSWORD | set, not shown | secret |").has_not("hunter2-file");
+    t.say("/service show shop:db").await.ok().has("| POSTGRES_PASSWORD | set, not shown | secret |").has_not("open-sesame");
     t.say("/service show shop:nope").await.refused().has("`db`, `web`");
     t.say("/service show shp").await.refused().has("Did you mean `shop`?");
 
