@@ -88,7 +88,7 @@ pub enum Subject {
     Approval(Approval, Project),
     /// With the namespace that is meant.
     Cluster(Cluster, String),
-    Release(Release, Cluster),
+    Release(Box<(Release, Cluster)>),
 }
 
 /// A command that its sender may send.
@@ -129,14 +129,14 @@ impl Authorized {
     pub fn cluster(&self) -> Result<(&Cluster, &str)> {
         match &self.subject {
             Subject::Cluster(cluster, namespace) => Ok((cluster, namespace)),
-            Subject::Release(release, cluster) => Ok((cluster, &release.namespace)),
+            Subject::Release(both) => Ok((&both.1, &both.0.namespace)),
             _ => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its cluster"))),
         }
     }
 
     pub fn release(&self) -> Result<(&Release, &Cluster)> {
         match &self.subject {
-            Subject::Release(release, cluster) => Ok((release, cluster)),
+            Subject::Release(both) => Ok((&both.0, &both.1)),
             _ => Err(crate::error::Error::Broken(anyhow::anyhow!("a command was authorized without its release"))),
         }
     }
@@ -204,7 +204,7 @@ pub async fn authorize(
         Target::Release => {
             let (release, cluster) = clusters::find_release(store, policy, &caller, &command).await?;
             let role = policy.role_on_release(&caller, &release, &cluster);
-            (Subject::Release(release, cluster), role)
+            (Subject::Release(Box::new((release, cluster))), role)
         }
     };
     let always = matches!(&command, Command::Approve(a) if a.always);

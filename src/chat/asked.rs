@@ -19,11 +19,19 @@ type Shared<A> = Arc<tokio::sync::Mutex<A>>;
 pub struct Asked<A> {
     asks: Mutex<HashMap<String, (Instant, Shared<A>)>>,
     forms: Mutex<HashMap<FormId, (Form, String, Instant)>>,
+    /// Tells this program's forms from an earlier one's.
+    mark: String,
 }
 
 impl<A> Default for Asked<A> {
     fn default() -> Self {
-        Self { asks: Mutex::default(), forms: Mutex::default() }
+        let mut bytes = [0; 4];
+        // Without randomness there is still the time.
+        let mark = match getrandom::fill(&mut bytes) {
+            Ok(()) => u32::from_be_bytes(bytes),
+            Err(_) => crate::model::Timestamp::now().subsec_nanosecond().unsigned_abs(),
+        };
+        Self { asks: Mutex::default(), forms: Mutex::default(), mark: format!(".{mark:08x}") }
     }
 }
 
@@ -58,6 +66,16 @@ impl<A> Asked<A> {
         let mut forms = locked(&self.forms);
         forms.retain(|_, (.., since)| since.elapsed() < MEMORY);
         forms.insert(form.id.clone(), (form, input.to_owned(), Instant::now()));
+    }
+
+    /// What a form is called in what stays on a platform: whoever presses an earlier program's button does not answer this one's form.
+    pub fn outer(&self, id: &FormId) -> FormId {
+        FormId(format!("{}{}", id.0, self.mark))
+    }
+
+    /// Ours again. Another program's stays as it is, so that nobody knows it.
+    pub fn inner(&self, id: &str) -> FormId {
+        FormId(id.strip_suffix(&self.mark).unwrap_or(id).to_owned())
     }
 
     pub fn form(&self, id: &FormId) -> Option<Form> {

@@ -149,7 +149,7 @@ pub async fn status(context: &Context, call: &Authorized) -> Result<Reply> {
         text.push_str(&format!("\n\n⚠️ {trouble}"));
     }
     if !status.endpoints.is_empty() {
-        text.push_str("\n");
+        text.push('\n');
         for endpoint in &status.endpoints {
             text.push_str(&format!("\n- {endpoint}"));
         }

@@ -1,11 +1,12 @@
 //! Services from chat: a cluster is added, scanned, deployed to, changed, rolled back, and in the end nothing is left.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service};
 use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
-use crate::support::cluster::{Corner, Nodes, corner};
+use crate::support::cluster::{Corner, Nodes, PATIENCE, corner};
 use crate::support::tester::{Begun, SECRET, Tester};
 
 const SHOP: &str = r#"
@@ -26,12 +27,39 @@ volumes:
   data:
 "#;
 
+/// Parts that really run: a web server, and something that listens where a redis would.
+const PARTS: &str = r#"
+services:
+  web:
+    image: gaggle.test/gaggle:test
+    entrypoint: [httpd, -f, -p, "8080", -h, /www]
+    ports: ["8080"]
+    environment: { GREETING: hello }
+    configs: [{ source: page, target: /www/index.html }]
+    healthcheck: { test: [CMD, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval: 1s }
+    stop_grace_period: 1s
+    depends_on: [redis]
+    deploy: { placement: { constraints: [node.labels.type == real] } }
+  redis:
+    image: gaggle.test/gaggle:test
+    entrypoint: [nc, -lk, -p, "6379", -e, cat]
+    expose: ["6379"]
+    stop_grace_period: 1s
+    volumes: ["data:/data"]
+    deploy: { placement: { constraints: [node.labels.type == real] } }
+configs:
+  page: { content: "hello from the shop" }
+volumes:
+  data:
+"#;
+
 async fn start(corner: &Corner) -> Tester {
     let mut t = Tester::prepare(&[], &[("GAGGLE_CLUSTERS__ALLOW_ADDRESSES", "127.0.0.0/8")]);
     let catalogue = t.folder().join("catalogue").display().to_string();
     t.set("GAGGLE_SERVICES__CATALOGUE", &catalogue);
     std::fs::create_dir(t.folder().join("catalogue")).unwrap();
     std::fs::write(t.folder().join("catalogue/shop.yaml"), SHOP).unwrap();
+    std::fs::write(t.folder().join("catalogue/parts.yaml"), PARTS).unwrap();
     t.launch();
     t.ready().await;
     add(&t, corner).await;
@@ -166,6 +194,54 @@ async fn a_service_from_its_file_to_its_end() {
     }
     t.say("/cluster remove prod --yes").await.ok().has("Removed the cluster `prod`");
     t.say("/cluster list").await.ok().has("no cluster");
+    t.done().await;
+}
+
+/// Asks again and again, each time by a new connection, until told to stop. How often it was answered, and what went wrong.
+fn load(address: String) -> (watch::Sender<bool>, tokio::task::JoinHandle<(usize, Vec<String>)>) {
+    let (stop, stopped) = watch::channel(false);
+    let asked = tokio::spawn(async move {
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap();
+        let (mut good, mut wrong) = (0, Vec::new());
+        while !*stopped.borrow() {
+            let answer = async { client.get(&address).send().await?.error_for_status()?.text().await };
+            match answer.await {
+                Ok(text) if text == "hello from the shop" => good += 1,
+                Ok(text) => wrong.push(text),
+                Err(error) => wrong.push(format!("{error:?}")),
+            }
+        }
+        (good, wrong)
+    });
+    (stop, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_several_parts_on_a_real_node() {
+    let Some(corner) = corner(Nodes::Real).await else { return };
+    let t = start(&corner).await;
+    let parts = format!("{}parts", corner.prefix);
+    t.say(&format!("/service deploy parts --namespace {parts} --yes")).await.ok().has("revision 1");
+    t.say("/service status parts").await.ok().has("is ready").has("| redis (StatefulSet) | 1/1 |");
+    let scanned = t.say(&format!("/infra scan --namespace {parts}")).await.ok();
+    assert_eq!(scanned.data("redis")["endpoints"][0], format!("redis.{parts}.svc.cluster.local:6379"), "{}", scanned.text());
+
+    let services: Api<Service> = Api::namespaced(corner.client.clone(), &parts);
+    let address = services.get("web").await.unwrap().spec.unwrap().cluster_ip.unwrap();
+    let (stop, asked) = load(format!("http://{address}:8080/"));
+    t.say("/service update parts --set GREETING=hi --yes").await.ok().has("revision 2");
+    t.say("/service exec parts --workload web -- printenv GREETING").await.ok().has("hi");
+    t.say("/service rollback parts --yes").await.ok().has("revision 3");
+    t.say("/service exec parts --workload web -- printenv GREETING").await.ok().has("hello");
+    stop.send_replace(true);
+    let (good, wrong) = asked.await.unwrap();
+    assert!(good > 50 && wrong.is_empty(), "{good} were answered, and these were not: {wrong:?}");
+
+    t.say("/service delete parts --yes").await.ok().has("Deleted");
+    assert_eq!(left(&corner, &parts).await, [""; 0]);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(corner.client.clone(), &parts);
+    let claims = claims.list(&ListParams::default()).await.unwrap();
+    assert!(claims.items.iter().all(|claim| claim.metadata.deletion_timestamp.is_some()), "{claims:?}");
     t.done().await;
 }
 

@@ -15,7 +15,7 @@ use super::payload::{Click, Closed, Command, Event, Happened, Payload, Shortcut,
 use super::place::Place;
 use super::{Slack, forms, text};
 use crate::chat::desk::Handed;
-use crate::model::{FormId, Origin, Reply, Timestamp, TurnId};
+use crate::model::{Origin, Reply, Timestamp, TurnId};
 
 /// Keys and what was kept under them.
 pub struct LeftOver {
@@ -177,15 +177,15 @@ impl Slack {
         let (what, about) = action.action_id.split_once(':').unwrap_or((&action.action_id, ""));
         match (what, about) {
             ("form", "open") => {
-                let id = FormId(value);
+                let id = self.asked().inner(&value);
                 match self.asked().form(&id) {
                     Some(form) if self.open(&workspace, &click.trigger_id, &form).await => {}
                     // The desk says what is the matter with it.
                     _ => self.hand(origin, Handed::Cancel(id), None, ask).await,
                 }
             }
-            ("form", "yes") => self.hand(origin, Handed::Fill(FormId(value), Default::default()), None, ask).await,
-            ("form", _) => self.hand(origin, Handed::Cancel(FormId(value)), None, ask).await,
+            ("form", "yes") => self.hand(origin, Handed::Fill(self.asked().inner(&value), Default::default()), None, ask).await,
+            ("form", _) => self.hand(origin, Handed::Cancel(self.asked().inner(&value)), None, ask).await,
             ("good" | "bad", id) => {
                 if let Some(turn) = turn(id) {
                     self.hand(origin, Handed::Feedback { turn, good: what == "good" }, None, ask).await;
@@ -213,7 +213,7 @@ impl Slack {
             }
             return;
         }
-        let form = FormId(submit.view.private_metadata.0.clone());
+        let form = self.asked().inner(&submit.view.private_metadata.0);
         let mut values = forms::values(&submit.view.state);
         let files = forms::files(&submit.view.state);
         for (field, _) in &files {
@@ -262,7 +262,7 @@ impl Slack {
             input: Some(format!("closed:{}", closed.view.id)),
         };
         let ask = Ask::new(From::Click { quiet: true }, &closed.user.id, "", None);
-        self.hand(origin, Handed::Cancel(FormId(closed.view.private_metadata.0.clone())), None, ask).await;
+        self.hand(origin, Handed::Cancel(self.asked().inner(&closed.view.private_metadata.0)), None, ask).await;
     }
 
     async fn shortcut(&self, shortcut: Shortcut, key: &str, received: tokio::time::Instant) {

@@ -322,7 +322,7 @@ impl Slack {
             let blocks = json!([blocks::section(&text)]);
             self.say(&workspace, &mut ask, To::Asker, &Message { text, blocks: Some(blocks) }).await;
         }
-        let id = &form.id.0;
+        let id = &self.asked().outer(&form.id).0;
         let mut buttons =
             vec![button(if form.confirm { "Yes, go on" } else { "Fill in…" }, if form.confirm { "yes" } else { "open" }, id)];
         if form.confirm {
@@ -335,7 +335,7 @@ impl Slack {
 
     /// Opens a form as a modal. `false`: it is too late for that.
     pub(super) async fn open(&self, workspace: &Workspace, trigger: &str, form: &Form) -> bool {
-        let view = modal::view(form, &form.id.0);
+        let view = modal::view(form, &self.asked().outer(&form.id).0);
         let call = Call { api: "views.open", method: Method::Views, channel: "", thread: trigger, rank: Rank::Reply };
         match workspace.send(call, &json!({ "trigger_id": trigger, "view": view })).await {
             Ok(_) => true,
