@@ -34,6 +34,10 @@ impl Policy {
         if cluster.owner == caller.person {
             return Some(Role::Owner);
         }
+        // Nobody's by default: a cluster's own parts are whoever runs it's.
+        if self.cluster_rules.is_empty() && namespace.is_some_and(|namespace| namespace.starts_with("kube-")) {
+            return cluster.shared.then_some(general.min(Role::Viewer));
+        }
         if self.cluster_rules.is_empty() {
             return cluster.shared.then_some(general.min(Role::Member));
         }

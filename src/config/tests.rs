@@ -115,12 +115,12 @@ fn all_faults_come_at_once() {
     let variables = [("GAGGLE_LIMITS__SHUTDOWN_GRACE", "2 weeks"), ("GAGGLE_LIMITS__TRUNS", "3")];
     let shown = faults(toml, &variables).join("\n");
     let expected = "\
-dir: there is no such key; remove it, or use one of the sections server, runtime, agent, kubernetes, slack, discord, access, limits
+dir: there is no such key; remove it, or use one of the sections server, runtime, agent, kubernetes, slack, discord, clusters, infra, services, access, limits
 agent.nam: there is no such key; did you mean `agent.name`?
 access.admins: has a whole number as entry 1; give it a list of texts, as [\"a\", \"b\"], or a,b in a variable
 limits.turns: is out of range; give it a whole number from 1 to 100000
 limits.queue: is a text; give it a whole number from 0 to 10000
-telegram: there is no such section; remove it, or use one of the sections server, runtime, agent, kubernetes, slack, discord, access, limits
+telegram: there is no such section; remove it, or use one of the sections server, runtime, agent, kubernetes, slack, discord, clusters, infra, services, access, limits
 limits.shutdown_grace: GAGGLE_LIMITS__SHUTDOWN_GRACE is no duration; give it a duration above 0 and up to 1h, as \"90s\", \"10m\", \"1h30m\", \"500ms\" or whole seconds
 GAGGLE_LIMITS__TRUNS: there is no such key; did you mean `GAGGLE_LIMITS__TURNS`?
 server.listen: is no IP address with a port; write it as `127.0.0.1:7788`, `0.0.0.0:7788` or `[::1]:7788`

@@ -10,7 +10,7 @@ fn optional(name: &str, label: &str, hint: &str) -> Field {
 }
 
 fn fields() -> Vec<Field> {
-    let long = |field: Field| Field { long: true, ..field };
+    let long = |field: Field| Field { long: true, file: true, ..field };
     let secret = |field: Field| Field { secret: true, ..field };
     vec![
         secret(long(optional(

@@ -109,6 +109,7 @@ async fn add(context: &Context, call: &Authorized, name: &str, url: Option<&str>
         (None, None) => {
             let field = Field {
                 long: true,
+                file: true,
                 hint: Some("The whole file, pasted or attached. What it binds or includes from elsewhere is not there.".into()),
                 ..Field::new("file", "Compose file")
             };

@@ -11,8 +11,8 @@ use crate::model::infra::{Finding, Scan};
 use crate::model::{Field, Form, Values};
 use crate::scan::{Kinds, Wants};
 
-/// Fields that one form holds on every surface.
-const FIELDS: usize = 90;
+/// Fields that one form holds on every surface, each perhaps with a place for a file.
+const FIELDS: usize = 45;
 const HINT: usize = 140;
 
 /// What was found that a variable could mean.
@@ -91,8 +91,19 @@ pub fn form(title: String, variables: &[Variable], suggestions: &BTreeMap<String
             hint: along.found.as_ref().map(|found| clip(&format!("The cluster has one: {found}"))),
             ..Field::new(along.field(), format!("Deploy {} too", along.service))
         })
+        .take(FIELDS)
         .collect();
-    fields.extend(variables.iter().take(FIELDS - fields.len()).map(|variable| field(variable, suggestions.get(&variable.name))));
+    let more = (fields.len() + variables.len()).saturating_sub(FIELDS);
+    let title = match more {
+        0 => title,
+        more => format!("{title} {more} more variables have values already; change them with `--set`."),
+    };
+    fields.extend(
+        variables
+            .iter()
+            .take(FIELDS.saturating_sub(fields.len()))
+            .map(|variable| field(variable, suggestions.get(&variable.name))),
+    );
     Form::new(title, fields)
 }
 

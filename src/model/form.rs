@@ -24,6 +24,9 @@ pub struct Field {
     /// Room for several lines.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub long: bool,
+    /// What it holds is a file as a rule: it may be attached, where the surface can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub file: bool,
     /// Yes or no: its value is `true` or `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub switch: bool,
@@ -41,6 +44,7 @@ impl Field {
             hint: None,
             value: None,
             long: false,
+            file: false,
             switch: false,
         }
     }
@@ -55,6 +59,13 @@ pub struct Form {
     /// Yes or no, without fields.
     pub confirm: bool,
     pub fields: Vec<Field>,
+}
+
+impl Field {
+    /// Whether a file may stand for what is typed: files are longer than any input, and what is secret need not be seen.
+    pub fn takes_file(&self) -> bool {
+        self.secret || self.file
+    }
 }
 
 impl Form {

@@ -31,7 +31,7 @@ pub fn view(form: &Form, private_metadata: &str) -> Value {
     blocks.extend(pieces(&form.text, SECTION).iter().map(|part| section(&mrkdwn(part))));
     for field in &form.fields {
         blocks.push(input(field));
-        blocks.extend(field.secret.then(|| file_input(field)));
+        blocks.extend(field.takes_file().then(|| file_input(field)));
     }
     if blocks.is_empty() {
         blocks.push(section("Nothing has to be filled in."));
@@ -59,7 +59,7 @@ fn input(field: &Field) -> Value {
         "label": plain_text(if name.is_empty() { &field.name } else { &name }),
         "element": element,
         // A box that is not ticked says no, and what is secret may come as a file: whether either came is looked at by us.
-        "optional": !field.required || field.switch || field.secret,
+        "optional": !field.required || field.switch || field.takes_file(),
     });
     if !hint.is_empty() {
         block["hint"] = plain_text(&label(&plain(&hint.join(" ")), 2_000));

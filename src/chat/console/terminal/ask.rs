@@ -121,7 +121,29 @@ impl Form {
     pub fn new(input: Option<String>, id: String, title: String, confirm: bool, fields: Vec<Field>) -> Self {
         // Typing must not leave copies behind that nobody wipes.
         let typed = String::with_capacity(8192);
-        Self { input, id: FormId(id), title, confirm, fields, values: BTreeMap::new(), typed, wrong: None, since: Instant::now() }
+        let mut form = Self {
+            input,
+            id: FormId(id),
+            title,
+            confirm,
+            fields,
+            values: BTreeMap::new(),
+            typed,
+            wrong: None,
+            since: Instant::now(),
+        };
+        form.begin();
+        form
+    }
+
+    /// What stands in the next field at first can be changed, as if it had been typed.
+    fn begin(&mut self) {
+        let value = self
+            .fields
+            .get(self.values.len())
+            .filter(|field| !field.secret && field.options.is_empty())
+            .and_then(|field| field.value.as_deref());
+        self.typed.push_str(value.unwrap_or_default());
     }
 
     pub fn title(&self, columns: usize) -> Vec<Row> {
@@ -172,6 +194,10 @@ impl Form {
         if let Some(option) = value.trim().parse::<usize>().ok().and_then(|n| field.options.get(n.checked_sub(1)?)) {
             value.clone_from(option);
         }
+        // Of a choice, the usual one is not typed: it goes without saying.
+        if let Some(usual) = field.value.as_ref().filter(|_| value.is_empty() && !field.options.is_empty()) {
+            value.clone_from(usual);
+        }
         self.wrong = None;
         if field.required && value.trim().is_empty() {
             self.wrong = Some("It is needed; Esc cancels.".to_owned());
@@ -187,6 +213,7 @@ impl Form {
             false => said.push(&value, Style::PLAIN),
         }
         self.values.insert(field.name.clone(), SecretString::from(value));
+        self.begin();
         match self.values.len() == self.fields.len() {
             true => Filled::Done(What::Fill(self.id.clone(), Values(std::mem::take(&mut self.values))), said),
             false => Filled::Said(said),
@@ -206,6 +233,9 @@ impl Form {
         let mut rows = Vec::new();
         if let Some(wrong) = &self.wrong {
             rows.extend(lines(wrong, Style::of(Colour::Red), columns, &Row::default(), Break::Words));
+        }
+        if let Some(hint) = &field.hint {
+            rows.extend(lines(hint, Style::DIM, columns, &Row::default(), Break::Words));
         }
         for (n, option) in field.options.iter().enumerate() {
             rows.extend(lines(
@@ -271,6 +301,30 @@ mod tests {
                 assert_eq!(id.0, "f1");
                 assert_eq!(values.0["value"].expose_secret(), "hunter2");
                 assert_eq!(values.0["scope"].expose_secret(), "two");
+            }
+            _ => panic!("not filled in"),
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_field_is_kept_or_changed() {
+        use secrecy::ExposeSecret as _;
+        let field = |name: &str, value: &str, options: &[&str]| Field {
+            value: Some(value.to_owned()),
+            hint: Some("a hint".to_owned()),
+            options: options.iter().map(|o| (*o).to_owned()).collect(),
+            ..Field::new(name, name)
+        };
+        let fields = vec![field("a", "one", &[]), field("b", "two", &[]), field("c", "x", &["x", "y"])];
+        let mut form = Form::new(None, "f1".into(), "t".into(), false, fields);
+        let drawn: String = form.live(80).0.iter().map(Row::text).collect();
+        assert!(drawn.contains("a hint") && drawn.contains("a: one"), "{drawn}");
+        typed(&mut form, "");
+        typed(&mut form, "!");
+        match typed(&mut form, "") {
+            Filled::Done(What::Fill(_, values), _) => {
+                let value = |name: &str| values.0[name].expose_secret().to_owned();
+                assert_eq!([value("a"), value("b"), value("c")], ["one", "two!", "x"]);
             }
             _ => panic!("not filled in"),
         }
