@@ -61,7 +61,11 @@ pub async fn rollback(context: &Context, call: &Authorized, to: Option<u32>, yes
     match rolled(context, call, &target, &manifests, before.as_ref()).await {
         Ok(_) => {
             let back = Release { settings: revision.settings.clone(), ..release.clone() };
-            let number = keep(context, call, &back, &manifests, &[], false).await?;
+            // What was given since does not come back with the next update.
+            let known = service_build::secrets(context, &release.id).await?;
+            let as_then = |(name, _): (String, SecretString)| manifests.secret_value(&name).map(|value| (name, value));
+            let secrets: Vec<(String, SecretString)> = known.into_iter().filter_map(as_then).collect();
+            let number = keep(context, call, &back, &manifests, &secrets, false).await?;
             Ok(Step::Reply(
                 Reply::ok(format!(
                     "`{}` in `{}` of the cluster `{}` is as in revision {} again; that is revision {number} now.",

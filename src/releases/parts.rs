@@ -31,6 +31,13 @@ impl Manifests {
         services.filter_map(|service| service.body["spec"]["ports"][0]["targetPort"].as_u64()?.try_into().ok()).next()
     }
 
+    /// The value of a secret variable, as some Secret has it.
+    pub fn secret_value(&self, key: &str) -> Option<SecretString> {
+        let secrets = self.objects.iter().filter(|object| object.kind == "Secret");
+        let encoded = secrets.filter_map(|secret| secret.body["data"].get(key)?.as_str()).next()?;
+        String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok().map(SecretString::from)
+    }
+
     /// The values that are not kept with the manifests, each by the name under which it is asked for again.
     pub fn values(&self, seal: &[u8; 32]) -> Vec<(String, SecretString)> {
         let mut all = Vec::new();

@@ -150,6 +150,8 @@ async fn a_service_from_its_file_to_its_end() {
     assert_eq!(deployment(&corner, &shop, "web").await.unwrap().spec.unwrap().replicas, Some(3));
     t.say("/service update web --yes").await.ok();
     assert_eq!(deployment(&corner, &shop, "web").await.unwrap().spec.unwrap().replicas, Some(3), "what was scaled stays so");
+    let then = secrets.get("web-secrets").await.unwrap().data.unwrap()["API_KEY"].0.clone();
+    assert_eq!(then, format!("{SECRET}-key").into_bytes(), "an update after a rollback brings nothing back that was given since");
     t.say("/service env web --set NEW=1").await.ok().has("NEW");
     t.say("/service restart web").await.ok();
     t.say("/service logs web --tail 3").await.ok();
