@@ -26,6 +26,7 @@ async fn main() {
             name: format!("p{n}"),
             status: Status::Inactive,
             reason: None,
+            cluster: None,
             settings: Settings::default(),
             created: Timestamp::now(),
             used: Timestamp::now(),

@@ -192,7 +192,7 @@ impl App {
         };
         let cipher = store.clone();
         let keys: ServerKeys = Arc::new(move |project| work::server_key(&cipher, project));
-        let (runtime, agent, own) = parts::runtime(&config, home, keys).await?;
+        let (runtime, agent, own) = parts::runtime(&config, home, keys.clone()).await?;
         store.set_own_cluster(own.as_ref().map(parts::own_cluster)).await.map_err(|e| anyhow::anyhow!("{}", e.told()))?;
         let asked = names::Asked::default();
         let seat = way.map(|way| {
@@ -204,6 +204,8 @@ impl App {
         chats.extend(slack.iter().map(|slack| Arc::new(slack.clone()) as Arc<dyn Chat>));
         chats.extend(discord.iter().map(|discord| Arc::new(discord.clone()) as Arc<dyn Chat>));
         let patience = Patience { stream_idle: config.agent.stream_idle_timeout, ..Patience::default() };
+        let clusters = Clusters::new(store.clone(), config.clusters.allow, own);
+        let runtime = Arc::new(parts::fleet(runtime, &config.kubernetes, &store, &clusters, &keys));
         let work = Work::new(store.clone(), runtime, chats, config.limits, patience);
         let recovered = work
             .recover()
@@ -211,7 +213,6 @@ impl App {
             .map_err(|e| anyhow::anyhow!("the store and the runtime cannot be brought together: {}", e.told()))?;
         let control = Control::open(store.dir());
         let about = About { version: VERSION, started: Timestamp::now(), agent };
-        let clusters = Clusters::new(store.clone(), config.clusters.allow, own);
         work.spawn({
             let clusters = clusters.clone();
             async move {

@@ -36,7 +36,7 @@ pub use service_run::Deploys;
 
 use crate::access::{Authorized, Policy};
 use crate::error::Result;
-use crate::model::{Form, Progress, Reply, Timestamp, Values};
+use crate::model::{ClusterId, Form, Progress, Reply, Timestamp, Values};
 use crate::runtime::Feature;
 use crate::runtime::kubernetes::release;
 use crate::scan::Kinds;
@@ -97,7 +97,7 @@ pub fn opens_turn(command: &Command) -> bool {
 
 /// What a command still needs before it can run.
 pub fn form(context: &Context, call: &Authorized) -> Result<Option<Form>> {
-    let takes_secrets = || context.work.runtime().supports(Feature::Secrets);
+    let takes_secrets = |on: Option<&ClusterId>| context.work.runtime().supports(on, Feature::Secrets);
     Ok(match &call.command {
         Command::Project(ProjectCommand::Delete { yes: false, keep_files, .. }) => {
             Some(show::confirm(project::delete_question(call.project()?, *keep_files)))
@@ -107,11 +107,12 @@ pub fn form(context: &Context, call: &Authorized) -> Result<Option<Form>> {
         }
         Command::Link(link) => link::question(context, call, link)?,
         Command::Project(ProjectCommand::Secret(ProjectSecretCommand::Set { key, .. })) => {
-            takes_secrets()?;
-            Some(secret::value_form(&key.0, &format!("the project `{}`", call.project()?.name)))
+            let project = call.project()?;
+            takes_secrets(project.cluster.as_ref())?;
+            Some(secret::value_form(&key.0, &format!("the project `{}`", project.name)))
         }
         Command::Secret(SecretCommand::Set { key }) => {
-            takes_secrets()?;
+            takes_secrets(None)?;
             Some(secret::value_form(&key.0, "all of your projects"))
         }
         _ => None,

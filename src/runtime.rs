@@ -1,6 +1,7 @@
 //! How and where a project's environment runs. Knows nothing of chats, of the store or of what an agent says.
 
 pub mod attached;
+mod fleet;
 pub mod kubernetes;
 pub mod local;
 mod redact;
@@ -11,11 +12,12 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
 
+pub use fleet::Fleet;
 pub use redact::Redactor;
 
 use crate::agent::Endpoint;
 use crate::error::Result;
-use crate::model::{PersonId, Progress, Project, ProjectId, Settings};
+use crate::model::{ClusterId, PersonId, Progress, Project, ProjectId, Settings};
 
 /// Everything that a runtime needs to know to run a project.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct Launch {
     pub project: ProjectId,
     pub name: String,
     pub owner: PersonId,
+    /// Where it runs, if not where all do that name none.
+    pub cluster: Option<ClusterId>,
     pub settings: Settings,
     /// The owner's and the project's secrets, by variable name; a project's wins.
     pub secrets: Vec<(String, SecretString)>,
@@ -32,7 +36,12 @@ pub struct Launch {
 
 impl Launch {
     pub fn identity(&self) -> Identity {
-        Identity { project: self.project.clone(), owner: self.owner.clone(), name: self.name.clone() }
+        Identity {
+            project: self.project.clone(),
+            owner: self.owner.clone(),
+            name: self.name.clone(),
+            cluster: self.cluster.clone(),
+        }
     }
 }
 
@@ -43,11 +52,17 @@ pub struct Identity {
     pub owner: PersonId,
     /// For people.
     pub name: String,
+    pub cluster: Option<ClusterId>,
 }
 
 impl From<&Project> for Identity {
     fn from(project: &Project) -> Self {
-        Self { project: project.id.clone(), owner: project.owner.clone(), name: project.name.clone() }
+        Self {
+            project: project.id.clone(),
+            owner: project.owner.clone(),
+            name: project.name.clone(),
+            cluster: project.cluster.clone(),
+        }
     }
 }
 
@@ -149,11 +164,11 @@ pub trait Runtime: Send + Sync {
     /// `local`, `attached`, `kubernetes`.
     fn kind(&self) -> &'static str;
 
-    /// `Err` with the sentence to refuse with, for what this runtime cannot do.
-    fn supports(&self, feature: Feature) -> Result<()>;
+    /// `Err` with the sentence to refuse with, for what cannot be done for the projects of that cluster.
+    fn supports(&self, on: Option<&ClusterId>, feature: Feature) -> Result<()>;
 
     /// What people ought to know when they choose something that is kept but not enforced here.
-    fn caveat(&self, _feature: Feature) -> Option<&'static str> {
+    fn caveat(&self, _on: Option<&ClusterId>, _feature: Feature) -> Option<&'static str> {
         None
     }
 
@@ -211,7 +226,18 @@ pub trait Runtime: Send + Sync {
     /// One line a fact, for `/status` and `gaggle check`: (name, value, fault).
     async fn health(&self) -> Vec<Health>;
 
-    /// Ends every agent.
+    /// A project is there, or will be: before anything else is asked about it by its id alone.
+    fn place(&self, _project: &ProjectId, _on: Option<&ClusterId>) {}
+
+    /// The namespace of somebody's projects, if there are namespaces.
+    async fn namespace_of(&self, _owner: &PersonId, _on: Option<&ClusterId>) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// The credentials or the name of a cluster changed, or it is gone: the way to it is made anew.
+    async fn reconnect(&self, _cluster: &ClusterId) {}
+
+    /// Ends every agent, or the ways to those that live on without us.
     async fn shutdown(&self);
 }
 

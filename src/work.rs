@@ -152,6 +152,7 @@ impl Work {
             project: project.id.clone(),
             name: project.name.clone(),
             owner: project.owner.clone(),
+            cluster: project.cluster.clone(),
             settings: project.settings.clone(),
             secrets,
             server_key: server_key(&self.0.store, &project.id),

@@ -273,6 +273,33 @@ async fn many_at_once(rig: &Rig, count: usize) {
     eprintln!("{count} runs at once: {:?}", start.elapsed());
 }
 
+/// Sockets of a program that was killed, which something on the way keeps open for a while: what is written to them is gone.
+async fn a_dead_reader_takes_no_answer(rig: &Rig) {
+    let agent = rig.connect(None).await;
+    let kept = agent.connection().unwrap();
+    drop(agent);
+    let read = || {
+        let mut request = reqwest::Client::new().get(format!("{}/acp", rig.url)).header("accept", "text/event-stream");
+        request = request.header("acp-connection-id", kept.split(' ').next().unwrap());
+        rig.key.iter().fold(request, |request, key| request.header("x-secret-key", *key)).send()
+    };
+    let dead = loop {
+        let response = read().await.unwrap();
+        if response.status().is_success() {
+            break response;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(dead);
+    });
+    let agent = rig.connect(Some(&kept)).await;
+    assert_eq!(agent.connection().as_deref(), Some(&*kept));
+    let session = agent.open(None).await.unwrap().id;
+    assert_eq!(ask(&*agent, &session, "say 2 words", Answer::Once).await.text, "w1 w2");
+}
+
 /// A new program with the kept connection goes on where the old one was cut off.
 async fn a_restart_loses_nothing(rig: &Rig) {
     let agent = rig.connect(None).await;
@@ -349,6 +376,7 @@ async fn demo_over_http() {
     tools_ask(&rig).await;
     cancel_is_quick(&rig).await;
     a_restart_loses_nothing(&rig).await;
+    a_dead_reader_takes_no_answer(&rig).await;
     sessions_are_forgotten(&rig).await;
     errors_are_sentences(&rig).await;
     the_server_goes_away(&mut rig).await;
@@ -376,6 +404,7 @@ async fn real_goose() {
     tools_ask(&rig).await;
     cancel_is_quick(&rig).await;
     a_restart_loses_nothing(&rig).await;
+    a_dead_reader_takes_no_answer(&rig).await;
     sessions_are_forgotten(&rig).await;
     errors_are_sentences(&rig).await;
     many_at_once(&rig, 50).await;

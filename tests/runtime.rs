@@ -72,6 +72,7 @@ fn launch(id: &str) -> Launch {
         project: ProjectId(id.to_owned()),
         name: format!("{id}-name"),
         owner: PersonId("console:ann".to_owned()),
+        cluster: None,
         settings: Settings::default(),
         secrets: Vec::new(),
         server_key: SecretString::from("the-server-key"),

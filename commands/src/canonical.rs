@@ -173,7 +173,9 @@ fn arguments(command: &Command) -> Arguments {
 
 fn project(command: &ProjectCommand) -> Arguments {
     match command {
-        ProjectCommand::Create { name, settings: set } => [one("name", name), settings(set)].concat(),
+        ProjectCommand::Create { name, cluster, settings: set } => {
+            [one("name", name), maybe("cluster", cluster.as_ref()), settings(set)].concat()
+        }
         ProjectCommand::List { all } => switch("all", *all),
         ProjectCommand::Show { name }
         | ProjectCommand::Status { name }

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::values::{EnvVar, ImageRef, Period, Quantity};
-use crate::values::{cpu, disk, memory, model_name, person, project_name, project_ref, since, timeout};
+use crate::values::{cluster_name, cpu, disk, memory, model_name, person, project_name, project_ref, since, timeout};
 use crate::{RepoUrl, Role, SecretKey};
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
@@ -13,6 +13,9 @@ pub enum ProjectCommand {
         /// The new project's name: 1–40 of a–z, 0–9 and -, a letter first
         #[arg(value_name = "NAME", value_parser = project_name)]
         name: String,
+        /// The cluster that it runs in; without it, where Gaggle runs projects
+        #[arg(long, value_name = "CLUSTER", value_parser = cluster_name)]
+        cluster: Option<String>,
         #[command(flatten)]
         settings: ProjectSettings,
     },

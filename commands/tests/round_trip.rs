@@ -85,7 +85,11 @@ fn project() -> impl Strategy<Value = Command> {
         (reference(), key()).prop_map(|(name, key)| ProjectSecretCommand::Unset { name, key }),
     ];
     prop_oneof![
-        (name(), settings()).prop_map(|(name, settings)| ProjectCommand::Create { name, settings }),
+        (name(), prop::option::of(name()), settings()).prop_map(|(name, cluster, settings)| ProjectCommand::Create {
+            name,
+            cluster,
+            settings
+        }),
         any::<bool>().prop_map(|all| ProjectCommand::List { all }),
         reference().prop_map(|name| ProjectCommand::Show { name }),
         reference().prop_map(|name| ProjectCommand::Status { name }),

@@ -92,7 +92,11 @@ impl Agent for Acp {
             .collect();
         let params = json!({ "sessionId": prompt.session, "prompt": blocks });
         let request = message::request(&prompt.request, "session/prompt", params);
-        match core.send(&request, Some(&prompt.session)).await {
+        let sent = match core.hearing(Some(&session)).await {
+            Ok(()) => core.send(&request, Some(&prompt.session)).await,
+            Err(failure) => Err(failure),
+        };
+        match sent {
             // Whoever ends the runs of a lost connection may have come by before this one was there.
             Ok(()) if core.gone.is_cancelled() => {
                 session.unbegin(&prompt.request);

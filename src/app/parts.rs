@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
 
 use crate::clusters::Connection;
 use crate::config::{AgentName, Config, RuntimeKind};
 use crate::model::{Cluster, ClusterId, OWN, PersonId, Timestamp};
-use crate::runtime::Runtime;
 use crate::runtime::attached::{AttachedOptions, AttachedRuntime};
+use crate::runtime::kubernetes::options::{Connect, Options};
 use crate::runtime::kubernetes::{KubernetesRuntime, ServerKeys};
 use crate::runtime::local::{LocalOptions, LocalRuntime, Program};
+use crate::runtime::{Fleet, Runtime};
+use crate::store::Store;
+use crate::work::Clusters;
 
 /// The runtime, how its agent is called, and the way to its cluster, if it has one.
 pub async fn runtime(
@@ -57,6 +62,35 @@ pub fn own_cluster(connection: &Connection) -> Cluster {
         created: Timestamp::now(),
         verified: None,
     }
+}
+
+/// `home`, and the clusters that people have added, for the projects that are to run there.
+pub fn fleet(home: Arc<dyn Runtime>, options: &Options, store: &Store, clusters: &Clusters, keys: &ServerKeys) -> Fleet {
+    let options = Options {
+        // Nothing else can be known to reach into it.
+        connect: Connect::PortForward,
+        // Another Gaggle may run there, and each takes in what carries its instance.
+        instance: format!("{}-{}", options.instance.chars().take(54).collect::<String>(), mark(store)),
+        ..options.clone()
+    };
+    let (store, clusters, keys) = (store.clone(), clusters.clone(), keys.clone());
+    Fleet::new(
+        home,
+        Arc::new(move |id| {
+            let (store, clusters, keys, options) = (store.clone(), clusters.clone(), keys.clone(), options.clone());
+            Box::pin(async move {
+                let Some(cluster) = store.cluster(&id).await? else { return Ok(None) };
+                let Connection { calls, streams, server, .. } = clusters.connection(&cluster).await?;
+                Ok(Some(Arc::new(KubernetesRuntime::added(calls, streams, server, options, keys)) as Arc<dyn Runtime>))
+            })
+        }),
+    )
+}
+
+/// The same for a store for ever, and no other's.
+fn mark(store: &Store) -> String {
+    let digest = Sha256::digest(store.cipher().derive("instance in added clusters").expose_secret());
+    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub fn agent_on_kubernetes(config: &Config) -> String {

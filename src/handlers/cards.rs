@@ -10,13 +10,17 @@ use crate::model::{Action, Card, Project, Status};
 pub fn name_for(caller: &Caller, project: &Project) -> String {
     match project.owner == caller.person {
         true => project.name.clone(),
-        false => format!("{}/{}", project.owner.short(), project.name),
+        false => full_name(project),
     }
+}
+
+pub fn full_name(project: &Project) -> String {
+    format!("{}/{}", project.owner.short(), project.name)
 }
 
 /// Others may press them too, and may have a project of the same name: so each names the owner.
 pub fn project_actions(caller: &Caller, project: &Project) -> Vec<Action> {
-    let name = format!("{}/{}", project.owner.short(), project.name);
+    let name = full_name(project);
     let role = caller.role_on(project);
     let mut actions = Vec::new();
     if role >= Some(Role::Member) {

@@ -6,11 +6,13 @@ use gaggle_commands::{ClusterAbout, ClusterCommand};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{Context, Step, cluster_form, show};
+use super::{Context, Step, cards, cluster_form, show};
 use crate::access::{self, Authorized};
 use crate::clusters::{self, Credentials, Reach};
 use crate::error::{Error, Result, refused};
-use crate::model::{ChannelCluster, Cluster, ClusterId, Known, OWN, Progress, Reply, StepState, Timestamp, Values, Verified};
+use crate::model::{
+    ChannelCluster, Cluster, ClusterId, Known, OWN, Progress, Project, Reply, StepState, Timestamp, Values, Verified,
+};
 use crate::work::Clusters;
 
 pub async fn handle(context: &Context, call: &Authorized, command: &ClusterCommand) -> Result<Step> {
@@ -257,9 +259,15 @@ async fn change(
     let changed = context.work.store().change_cluster(&cluster.id, credentials, change).await?;
     let Some(changed) = changed else { return refused(format!("The cluster `{}` was removed in the meantime.", cluster.name)) };
     if credentials.is_some() || changed.name != cluster.name {
-        context.clusters.forget(&changed.id);
+        reached_anew(context, &changed.id).await;
     }
     Ok(changed)
+}
+
+/// What is connected to the cluster ends, and is connected anew where it is needed.
+async fn reached_anew(context: &Context, cluster: &ClusterId) {
+    context.clusters.forget(cluster);
+    context.work.runtime().reconnect(cluster).await;
 }
 
 async fn rename(context: &Context, call: &Authorized, name: &str) -> Result<Reply> {
@@ -286,8 +294,10 @@ async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<Step>
         .filter(|release| release.cluster == cluster.id)
         .map(|release| format!("`{}` in `{}`", release.name, release.namespace))
         .collect();
+    let projects = store.all_projects().await?.into_iter().filter(|project| project.cluster.as_ref() == Some(&cluster.id));
+    let projects: Vec<Project> = projects.collect();
     if !yes && call.values.is_none() {
-        let carries = match carried.is_empty() {
+        let mut carries = match carried.is_empty() {
             true => String::new(),
             false => format!(
                 " It carries {}: {}. They run on, and Gaggle forgets them.",
@@ -295,6 +305,13 @@ async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<Step>
                 carried.join(", ")
             ),
         };
+        if !projects.is_empty() {
+            carries.push_str(&format!(
+                " {} in it: {}. Their agents run on there, and nobody reaches them any more; delete the projects first to end them.",
+                if projects.len() == 1 { "1 project is".to_owned() } else { format!("{} projects are", projects.len()) },
+                projects.iter().map(|project| format!("`{}`", cards::full_name(project))).collect::<Vec<_>>().join(", ")
+            ));
+        }
         let question =
             format!("Remove the cluster `{}`? Its credentials go for good; what runs there runs on.{carries}", cluster.name);
         return Ok(Step::Ask(show::confirm(question), Values::default()));
@@ -305,7 +322,10 @@ async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<Step>
     if !store.remove_cluster(&cluster.id).await? {
         return refused(format!("The cluster `{}` was removed in the meantime.", cluster.name));
     }
-    context.clusters.forget(&cluster.id);
+    reached_anew(context, &cluster.id).await;
+    for project in &projects {
+        context.work.strand(&project.id, &format!("Its cluster `{}` was removed from Gaggle.", cluster.name)).await?;
+    }
     let forgotten = match carried.is_empty() {
         true => String::new(),
         false => format!(

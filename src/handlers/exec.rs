@@ -24,7 +24,7 @@ const SHOW_EVERY: Duration = Duration::from_secs(1);
 
 pub async fn exec(context: &Context, call: &Authorized, argv: &[String], timeout: Period) -> Result<Reply> {
     let (project, work) = (call.project()?, &context.work);
-    work.runtime().supports(Feature::Exec)?;
+    work.runtime().supports(project.cluster.as_ref(), Feature::Exec)?;
     if work.runtime().endpoint(&project.id).await.is_none() {
         let name = &project.name;
         return refused(format!(

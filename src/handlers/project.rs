@@ -6,14 +6,14 @@ use gaggle_commands::{ProjectCommand, Role};
 use serde_json::Value;
 
 use super::{Context, cards, exec, log, project_channel, project_settings, project_status, secret, show};
-use crate::access::Authorized;
+use crate::access::{self, Authorized};
 use crate::error::{Result, refused};
-use crate::model::{PersonId, Project, ProjectId, Reply, Settings, Status, Timestamp};
+use crate::model::{Cluster, PersonId, Project, ProjectId, Reply, Settings, Status, Timestamp};
 use crate::runtime::{Feature, LogQuery};
 
 pub async fn handle(context: &Context, call: &Authorized, command: &ProjectCommand) -> Result<Reply> {
     match command {
-        ProjectCommand::Create { name, settings } => create(context, call, name, settings).await,
+        ProjectCommand::Create { name, cluster, settings } => create(context, call, name, cluster.as_deref(), settings).await,
         ProjectCommand::List { all } => list(context, call, *all).await,
         ProjectCommand::Show { .. } => show(context, call).await,
         ProjectCommand::Status { .. } => project_status::status(context, call.project()?).await,
@@ -42,9 +42,22 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ProjectComma
     }
 }
 
-async fn create(context: &Context, call: &Authorized, name: &str, settings: &gaggle_commands::ProjectSettings) -> Result<Reply> {
-    let caveat = project_settings::caveat(context, settings);
-    let settings = project_settings::checked(context, Settings::default(), settings)?;
+async fn create(
+    context: &Context,
+    call: &Authorized,
+    name: &str,
+    cluster: Option<&str>,
+    settings: &gaggle_commands::ProjectSettings,
+) -> Result<Reply> {
+    let cluster = match cluster {
+        Some(cluster) => Some(cluster_for(context, call, cluster).await?),
+        None => None,
+    };
+    let within = cluster.as_ref().map(|cluster| format!(" in the cluster `{}`", cluster.name)).unwrap_or_default();
+    // Its own is where projects run anyway.
+    let on = cluster.filter(|cluster| !cluster.is_own()).map(|cluster| cluster.id);
+    let caveat = project_settings::caveat(context, on.as_ref(), settings);
+    let settings = project_settings::checked(context, on.as_ref(), Settings::default(), settings)?;
     let now = Timestamp::now();
     let project = Project {
         id: ProjectId(super::new_id()?),
@@ -52,6 +65,7 @@ async fn create(context: &Context, call: &Authorized, name: &str, settings: &gag
         name: name.to_owned(),
         status: Status::Inactive,
         reason: None,
+        cluster: on,
         settings,
         created: now,
         used: now,
@@ -61,10 +75,25 @@ async fn create(context: &Context, call: &Authorized, name: &str, settings: &gag
     let project = context.work.store().create_project(project).await?;
     context.work.create(&project.id, &call.caller.origin).await?;
     let reply = Reply::ok(format!(
-        "Created the project `{name}`. Start its agent with `/project activate {name}`, or just ask: `/ask {name} MESSAGE`.{caveat}"
+        "Created the project `{name}`{within}. Start its agent with `/project activate {name}`, or just ask: `/ask {name} MESSAGE`.{caveat}"
     ))
     .with("projects", [show::project_data(context, &project).await?]);
     Ok(acting(reply, call, &project))
+}
+
+/// The cluster that a project is to be in, if they may have projects there.
+async fn cluster_for(context: &Context, call: &Authorized, name: &str) -> Result<Cluster> {
+    let caller = &call.caller;
+    let cluster = access::meant(context.work.store(), &context.policy, caller, Some(name), None).await?.cluster;
+    let on = (!cluster.is_own()).then_some(&cluster.id);
+    let namespace = context.work.runtime().namespace_of(&caller.person, on).await?;
+    match context.policy.role_on_cluster(caller, &cluster, namespace.as_deref()) {
+        Some(role) if role >= Role::Member => Ok(cluster),
+        _ => refused(format!(
+            "You may not have projects in the cluster `{name}`{}. Choose another with `--cluster`, or ask an admin.",
+            namespace.map(|namespace| format!(" (they would be in its namespace `{namespace}`)")).unwrap_or_default()
+        )),
+    }
 }
 
 /// With the buttons for what can be done next.
@@ -123,6 +152,7 @@ async fn show(context: &Context, call: &Authorized) -> Result<Reply> {
     };
     for (label, key) in [
         ("Owner", "owner"),
+        ("Cluster", "cluster"),
         ("Endpoint", "endpoint"),
         ("Sessions", "sessions"),
         ("Repository", "repo"),
@@ -256,7 +286,7 @@ async fn delete(context: &Context, call: &Authorized, keep_files: bool) -> Resul
 async fn logs(context: &Context, call: &Authorized, query: LogQuery) -> Result<Reply> {
     let project = call.project()?;
     let work = &context.work;
-    work.runtime().supports(Feature::Logs)?;
+    work.runtime().supports(project.cluster.as_ref(), Feature::Logs)?;
     let lines = work.runtime().logs(&project.into(), query).await?;
     Ok(log::shown(context, call, &project.name, lines, query).await)
 }

@@ -7,7 +7,6 @@ use super::{Context, project_settings, show};
 use crate::access::Authorized;
 use crate::error::{Error, Result, refused};
 use crate::model::{Field, Form, Reply};
-use crate::runtime::Feature;
 use crate::store::Scope;
 
 /// 64 KiB: environments are small.
@@ -54,7 +53,6 @@ pub async fn of_project(context: &Context, call: &Authorized, command: &ProjectS
 }
 
 async fn set(context: &Context, call: &Authorized, scope: &Scope, key: &str) -> Result<()> {
-    context.work.runtime().supports(Feature::Secrets)?;
     let value = call.values.as_ref().and_then(|v| v.0.get("value"));
     let Some(value) = value else { return Err(Error::Broken(anyhow::anyhow!("a secret was set without its form"))) };
     let length = value.expose_secret().len();

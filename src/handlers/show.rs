@@ -38,6 +38,10 @@ pub fn fenced(text: &str) -> String {
 pub async fn project_data(context: &Context, project: &Project) -> Result<Value> {
     let endpoint = context.work.runtime().endpoint(&project.id).await.map(|e| e.shown());
     let sessions = context.work.store().count_sessions(&project.id).await?;
+    let cluster = match &project.cluster {
+        None => None,
+        Some(id) => context.work.store().cluster(id).await?.map(|cluster| cluster.name),
+    };
     let s = &project.settings;
     Ok(json!({
         "id": project.id,
@@ -45,6 +49,7 @@ pub async fn project_data(context: &Context, project: &Project) -> Result<Value>
         "owner": project.owner,
         "status": project.status,
         "reason": project.reason,
+        "cluster": cluster,
         "endpoint": endpoint,
         "sessions": sessions,
         "created": project.created,

@@ -2,7 +2,7 @@
 
 use gaggle_commands::{EnvVar, Expose, ImageRef, Mode, Quantity, RepoUrl, Role};
 
-use super::{PersonId, ProjectId, Timestamp};
+use super::{ClusterId, PersonId, ProjectId, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +37,9 @@ pub struct Project {
     /// Why it is `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where it runs, if not where all do that name none. Never changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterId>,
     #[serde(default)]
     pub settings: Settings,
     pub created: Timestamp,

@@ -19,7 +19,7 @@ use super::local::folder::{Folder, private_dir};
 use super::{Execution, Feature, Health, Identity, Launch, LogQuery, Runtime, RuntimeEvent, Steps};
 use crate::agent::{Endpoint, Protocol};
 use crate::error::{Error, Result, refused};
-use crate::model::{Progress, ProjectId, StepState};
+use crate::model::{ClusterId, Progress, ProjectId, StepState};
 
 #[derive(Debug, Clone)]
 pub struct AttachedOptions {
@@ -83,7 +83,7 @@ impl Runtime for AttachedRuntime {
         "attached"
     }
 
-    fn supports(&self, feature: Feature) -> Result<()> {
+    fn supports(&self, _: Option<&ClusterId>, feature: Feature) -> Result<()> {
         let (cannot, instead) = match feature {
             Feature::Logs => ("read its log", "ask whoever runs it"),
             Feature::Secrets => ("give it secrets", "have them set where it runs"),
@@ -186,12 +186,12 @@ impl Runtime for AttachedRuntime {
     }
 
     async fn logs(&self, _: &Identity, _: LogQuery) -> Result<mpsc::Receiver<String>> {
-        self.supports(Feature::Logs)?;
+        self.supports(None, Feature::Logs)?;
         refused("This runtime has no logs.")
     }
 
     async fn exec(&self, _: &Identity, _: Vec<String>) -> Result<Execution> {
-        self.supports(Feature::Exec)?;
+        self.supports(None, Feature::Exec)?;
         refused("This runtime runs no commands.")
     }
 

@@ -52,7 +52,7 @@ use self::view::View;
 use super::{Execution, Feature, Health, Identity, Launch, LogQuery, Look, Runtime, RuntimeEvent, Standing, Steps};
 use crate::agent::Endpoint;
 use crate::error::{Error, Result, refused};
-use crate::model::ProjectId;
+use crate::model::{ClusterId, PersonId, ProjectId};
 
 /// How long a command waits for the watches to tell everything after a start.
 const SYNC: Duration = Duration::from_secs(10);
@@ -80,11 +80,19 @@ pub struct KubernetesRuntime {
 impl KubernetesRuntime {
     /// Finds the credentials and begins to watch. Fails if the credentials are missing or broken, not if the cluster is away.
     pub async fn connect(options: Options, access: &Access, keys: ServerKeys) -> anyhow::Result<Self> {
-        let clients = client::connect(access).await?;
+        Ok(Self::over(client::connect(access).await?, options, keys))
+    }
+
+    /// In a cluster that people have added. Begins to watch.
+    pub fn added(calls: kube::Client, streams: kube::Client, server: String, options: Options, keys: ServerKeys) -> Self {
+        Self::over(Clients { calls, streams, source: Source::Added, server }, options, keys)
+    }
+
+    fn over(clients: Clients, options: Options, keys: ServerKeys) -> Self {
         let (events, happens) = mpsc::channel(4096);
         let view = View::new(&options.instance, events);
         view.start(&clients);
-        Ok(Self {
+        Self {
             cluster: Cluster::new(clients, view),
             options,
             keys,
@@ -94,7 +102,7 @@ impl KubernetesRuntime {
             runs: Runs::default(),
             starts: Mutex::default(),
             happens: Mutex::new(Some(happens)),
-        })
+        }
     }
 
     fn clients(&self) -> &Clients {
@@ -270,7 +278,7 @@ impl Runtime for KubernetesRuntime {
         "kubernetes"
     }
 
-    fn supports(&self, _: Feature) -> Result<()> {
+    fn supports(&self, _: Option<&ClusterId>, _: Feature) -> Result<()> {
         Ok(())
     }
 
@@ -436,8 +444,13 @@ impl Runtime for KubernetesRuntime {
         rows
     }
 
+    async fn namespace_of(&self, owner: &PersonId, _: Option<&ClusterId>) -> Result<Option<String>> {
+        Ok(Some(names::namespace(&self.options.namespace_prefix, owner)))
+    }
+
     /// The agents live on; only our ways to them end.
     async fn shutdown(&self) {
         self.forwards.close_all();
+        self.view().end();
     }
 }

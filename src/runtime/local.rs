@@ -32,7 +32,7 @@ use self::supervisor::Running;
 use super::{Execution, Feature, Health, Identity, Launch, LogQuery, Redactor, Runtime, RuntimeEvent, Steps};
 use crate::agent::{Endpoint, Protocol};
 use crate::error::{Error, Result, refused};
-use crate::model::ProjectId;
+use crate::model::{ClusterId, ProjectId};
 
 /// The agent's program.
 #[derive(Debug, Clone)]
@@ -193,7 +193,7 @@ impl Runtime for LocalRuntime {
         "local"
     }
 
-    fn supports(&self, feature: Feature) -> Result<()> {
+    fn supports(&self, _: Option<&ClusterId>, feature: Feature) -> Result<()> {
         match feature {
             Feature::Exec => refused(
                 "Commands run in a project's container, and on this machine projects have none. Ask the project's agent to run it, or \
@@ -213,7 +213,7 @@ impl Runtime for LocalRuntime {
         }
     }
 
-    fn caveat(&self, feature: Feature) -> Option<&'static str> {
+    fn caveat(&self, _: Option<&ClusterId>, feature: Feature) -> Option<&'static str> {
         // A process can be given limits of its own, but its children each get the same again, and a group of processes can only
         // be limited by cgroups, which need rights that Gaggle must not have.
         (feature == Feature::Limits)
@@ -319,7 +319,7 @@ impl Runtime for LocalRuntime {
     }
 
     async fn exec(&self, _: &Identity, _: Vec<String>) -> Result<Execution> {
-        self.supports(Feature::Exec)?;
+        self.supports(None, Feature::Exec)?;
         refused("This runtime runs no commands.")
     }
 

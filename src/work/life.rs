@@ -277,6 +277,13 @@ impl Work {
         self.0.store.remove_project(&project.id).await
     }
 
+    /// What a project runs on is out of reach for good: what is under way for it ends.
+    pub async fn strand(&self, id: &ProjectId, why: &str) -> Result<()> {
+        self.end_turns(id, "the cluster of the project was removed").await;
+        self.0.agents.drop_connection(id).await;
+        self.set_status(id, Status::Failed, Some(why.to_owned())).await
+    }
+
     pub(super) async fn set_status(&self, id: &ProjectId, status: Status, reason: Option<String>) -> Result<()> {
         self.0
             .store

@@ -11,6 +11,9 @@ impl Work {
     pub async fn recover(&self) -> Result<Vec<Turn>> {
         let store = self.store();
         let projects = store.all_projects().await?;
+        for project in &projects {
+            self.runtime().place(&project.id, project.cluster.as_ref());
+        }
         let mut wanted = Vec::new();
         for project in projects.iter().filter(|p| p.status == Status::Active) {
             match self.launch(project).await {

@@ -140,6 +140,7 @@ mod tests {
             name: "demo".into(),
             status,
             reason: None,
+            cluster: None,
             settings: Settings::default(),
             created: now,
             used: now,

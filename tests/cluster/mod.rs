@@ -4,6 +4,7 @@ mod chaos;
 mod clusters;
 mod compose;
 mod deploy;
+mod elsewhere;
 mod failures;
 mod goose;
 mod life;

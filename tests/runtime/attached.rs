@@ -86,7 +86,7 @@ async fn what_does_not_reach_it_is_refused() {
         (Feature::Image, "leave `--image`, `--port` and `--expose` out"),
         (Feature::Disk, "leave `--disk` out"),
     ] {
-        match runtime.supports(feature) {
+        match runtime.supports(None, feature) {
             Err(Error::Refused(sentence)) => {
                 assert!(sentence.contains("that somebody else runs (https://agents.example:8443)"), "{sentence}");
                 assert!(sentence.contains(part), "{sentence}");

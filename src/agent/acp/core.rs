@@ -44,6 +44,8 @@ pub struct Core {
     next: AtomicU64,
     opening: Semaphore,
     pub drained: Notify,
+    /// The connection's own stream was open once.
+    pub heard: CancellationToken,
     /// The agent can no longer be reached.
     pub gone: CancellationToken,
     reason: OnceLock<Failure>,
@@ -117,6 +119,7 @@ impl Core {
             next: AtomicU64::new(1),
             opening: Semaphore::new(OPENING),
             drained: Notify::new(),
+            heard: CancellationToken::new(),
             gone: CancellationToken::new(),
             reason: OnceLock::new(),
             stop: CancellationToken::new(),
@@ -189,6 +192,25 @@ impl Core {
         });
     }
 
+    /// Until answers reach us. A reader that died is the reader still until its sockets are closed for good, which takes a while where
+    /// something stands between; what is written by then is gone.
+    pub async fn hearing(&self, session: Option<&Session>) -> Result<(), Failure> {
+        let Wire::Http(http) = &self.wire else { return Ok(()) };
+        if !http.inherited() {
+            return Ok(());
+        }
+        let heard = async {
+            self.heard.cancelled().await;
+            if let Some(session) = session {
+                session.heard.cancelled().await;
+            }
+        };
+        tokio::select! {
+            () = heard => Ok(()),
+            () = self.gone.cancelled() => Err(self.why_gone()),
+        }
+    }
+
     pub fn call_id(&self) -> String {
         format!("{}-{}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
     }
@@ -208,6 +230,7 @@ impl Core {
             self.attach(session);
         }
         let sent = async {
+            self.hearing(session.map(|session| &**session)).await?;
             self.send(&message::request(&id, method, params), session.map(|session| session.id.as_str())).await?;
             receiver.await.map_err(|_| self.why_gone())
         };

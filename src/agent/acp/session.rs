@@ -32,6 +32,8 @@ pub struct Session {
     pub life: Life,
     /// Forgotten at the agent: nothing of it is listened to any more.
     pub retired: CancellationToken,
+    /// Its own stream was open once.
+    pub heard: CancellationToken,
     state: Mutex<State>,
 }
 
@@ -82,6 +84,7 @@ impl Session {
             wake: Notify::new(),
             life: Life::new(),
             retired: CancellationToken::new(),
+            heard: CancellationToken::new(),
             state: Mutex::default(),
         }
     }

@@ -34,6 +34,8 @@ pub struct Http {
     site: Site,
     path: &'static str,
     connection: String,
+    /// An earlier program made it, and may still be taken for the reader of its streams.
+    inherited: bool,
     posts: Arc<Semaphore>,
 }
 
@@ -43,12 +45,13 @@ pub async fn connect(site: Site, cwd: &str, patience: Patience, earlier: Option<
         Some((id, hello)) => still_known(&site, path, &id).await?.then_some((id, hello)),
         None => None,
     };
+    let inherited = kept.is_some();
     let (connection, hello) = match kept {
         Some(kept) => kept,
         None => initialize(&site, path).await?,
     };
     let place = site.place();
-    let http = Http { site, path, connection, posts: Arc::new(Semaphore::new(POSTS)) };
+    let http = Http { site, path, connection, inherited, posts: Arc::new(Semaphore::new(POSTS)) };
     let core = Core::new(Wire::Http(http), hello, place, cwd, patience);
     tokio::spawn(follow_connection(core.clone()));
     Ok(Acp { _stop: core.stop.clone().drop_guard(), core })
@@ -89,6 +92,10 @@ async fn still_known(site: &Site, path: &str, id: &str) -> Result<bool, Failure>
 impl Http {
     pub fn id(&self) -> &str {
         &self.connection
+    }
+
+    pub fn inherited(&self) -> bool {
+        self.inherited
     }
 
     fn request(&self, method: Method, session: Option<&str>) -> reqwest::RequestBuilder {
@@ -240,6 +247,7 @@ async fn read_connection(core: &Arc<Core>) {
     let mut tries = Tries::new();
     loop {
         let Some(response) = open(core, http, None, &mut tries).await else { return };
+        core.heard.cancel();
         let opened = Instant::now();
         let life = Life::new();
         let mut payloads = sse::payloads(response.bytes_stream(), life.clone(), MAX_EVENT);
@@ -307,6 +315,7 @@ async fn read_session(core: &Arc<Core>, session: &Arc<Session>) {
         let Some(response) = response else {
             return session.end(vec![AgentEvent::Failed(core.why_gone())], false).await;
         };
+        session.heard.cancel();
         let opened = Instant::now();
         session.life.touch();
         let mut payloads = pin!(sse::payloads(response.bytes_stream(), session.life.clone(), MAX_EVENT));

@@ -34,6 +34,8 @@ pub enum Source {
     Variables,
     Home(PathBuf),
     InCluster,
+    /// People gave them.
+    Added,
 }
 
 impl std::fmt::Display for Source {
@@ -44,6 +46,7 @@ impl std::fmt::Display for Source {
             Self::Variables => f.write_str("KUBE_HOST, KUBE_TOKEN and KUBE_CA"),
             Self::Home(path) => write!(f, "{}", path.display()),
             Self::InCluster => f.write_str("the ServiceAccount of this pod"),
+            Self::Added => f.write_str("`/cluster add`"),
         }
     }
 }
@@ -120,6 +123,7 @@ async fn config(access: &Access, source: &Source) -> anyhow::Result<Config> {
         Source::Home(path) => read(path.clone()).await?,
         Source::Variables => from_variables(access)?,
         Source::InCluster => return Config::incluster().map_err(|error| anyhow!("{error}")),
+        Source::Added => bail!("they are in the store alone"),
     };
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(|error| match error {
         // Both may quote what they could not read.

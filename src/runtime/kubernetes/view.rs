@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use self::follow::watched;
 use super::fields;
@@ -86,6 +87,7 @@ pub struct View {
     happens: mpsc::Sender<RuntimeEvent>,
     selector: String,
     instance: String,
+    ended: CancellationToken,
 }
 
 impl View {
@@ -96,6 +98,7 @@ impl View {
             happens,
             selector: format!("{MANAGED_BY}=gaggle,{INSTANCE}={instance}"),
             instance: instance.to_owned(),
+            ended: CancellationToken::new(),
         })
     }
 
@@ -310,6 +313,7 @@ fn found(id: &ProjectId, seen: &Seen) -> Option<Project> {
         name,
         status: crate::model::Status::Inactive,
         reason: None,
+        cluster: None,
         settings: deployment.settings.as_deref().and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default(),
         created: deployment.created.unwrap_or(now),
         used: now,

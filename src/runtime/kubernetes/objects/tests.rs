@@ -17,6 +17,7 @@ fn launch(settings: Settings, secrets: &[(&str, &str)]) -> Launch {
         project: ProjectId::from("abcdefgh12"),
         name: "demo".to_owned(),
         owner: PersonId("console:operator".to_owned()),
+        cluster: None,
         settings,
         secrets: secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))).collect(),
         server_key: "server key".into(),

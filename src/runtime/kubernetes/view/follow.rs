@@ -32,26 +32,33 @@ enum Told {
 }
 
 impl View {
-    /// Begins all watches. They end with the runtime that they are spawned on.
+    /// Begins all watches.
     pub fn start(self: &Arc<Self>, clients: &Clients) {
         let config = || watcher::Config::default().labels(&self.selector).timeout(WATCH);
         let pods: Api<Pod> = Api::all(clients.calls.clone());
         let deployments: Api<Deployment> = Api::all(clients.calls.clone());
-        tokio::spawn(self.clone().follow(PODS, watcher::watcher(pods, config()), |view, pod: &Pod| {
+        self.keep(self.clone().follow(PODS, watcher::watcher(pods, config()), |view, pod: &Pod| {
             view.pod_key(&pod.metadata).map(|key| (key, Told::Pod(Box::new(pod.into()))))
         }));
-        tokio::spawn(self.clone().follow(
-            Kind::Deployment.shown(),
-            watcher::watcher(deployments, config()),
-            |_, d: &Deployment| Some((key(Kind::Deployment, &d.metadata), Told::Deployment(d.into()))),
-        ));
+        self.keep(self.clone().follow(Kind::Deployment.shown(), watcher::watcher(deployments, config()), |_, d: &Deployment| {
+            Some((key(Kind::Deployment, &d.metadata), Told::Deployment(d.into())))
+        }));
         for kind in watched().filter(|k| *k != Kind::Deployment) {
             let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(clients.calls.clone(), &kind.resource());
             let watch = watcher::watcher(api, config());
-            tokio::spawn(self.clone().follow(kind.shown(), watch, move |_, o: &PartialObjectMeta<DynamicObject>| {
+            self.keep(self.clone().follow(kind.shown(), watch, move |_, o: &PartialObjectMeta<DynamicObject>| {
                 Some((key(kind, &o.metadata), Told::Meta))
             }));
         }
+    }
+
+    fn keep(&self, watch: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(self.ended.clone().run_until_cancelled_owned(watch));
+    }
+
+    /// Ends all watches. What they told stays.
+    pub fn end(&self) {
+        self.ended.cancel();
     }
 
     /// Pods are no objects of ours: they are kept with their project alone, under a key that is theirs.
