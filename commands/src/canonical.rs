@@ -3,7 +3,7 @@
 //! Invariant: parsing what this writes gives the command again, but for `summary`, which leaves free text out.
 
 use crate::{
-    ApprovalCommand, ClusterAbout, ClusterCommand, Command, InfraCommand, OptionValue, PlainVar, ProjectCommand,
+    ApprovalCommand, ClusterAbout, ClusterCommand, Command, InfraCommand, LogLines, OptionValue, PlainVar, ProjectCommand,
     ProjectSecretCommand, ProjectSettings, SecretCommand, SecretKey, ServiceChanges, ServiceCommand, SessionCommand, Site,
     sensitive, sensitive_value, tree, words,
 };
@@ -198,14 +198,7 @@ fn project(command: &ProjectCommand) -> Arguments {
         ProjectCommand::Delete { name, keep_files, yes } => {
             [one("name", name), switch("keep_files", *keep_files), switch("yes", *yes)].concat()
         }
-        ProjectCommand::Logs { name, tail, since, previous, follow } => [
-            one("name", name),
-            one("tail", tail),
-            maybe("since", *since),
-            switch("previous", *previous),
-            switch("follow", *follow),
-        ]
-        .concat(),
+        ProjectCommand::Logs { name, lines } => [one("name", name), log_lines(lines)].concat(),
         ProjectCommand::Exec { name, timeout, argv } => {
             let argv = argv.iter().map(|word| ("argv", word.clone())).collect();
             [one("name", name), one("timeout", timeout), argv].concat()
@@ -217,6 +210,11 @@ fn project(command: &ProjectCommand) -> Arguments {
             ProjectSecretCommand::List { name } => one("name", name),
         },
     }
+}
+
+fn log_lines(lines: &LogLines) -> Arguments {
+    let LogLines { tail, since, previous, follow } = lines;
+    [one("tail", tail), maybe("since", *since), switch("previous", *previous), switch("follow", *follow)].concat()
 }
 
 fn site(site: &Site) -> Arguments {
@@ -313,16 +311,9 @@ fn service(command: &ServiceCommand) -> Arguments {
         ServiceCommand::Status { release, site: at } | ServiceCommand::Export { release, site: at } => {
             [one("release", release), site(at)].concat()
         }
-        ServiceCommand::Logs { release, workload, tail, since, previous, follow, site: at } => [
-            one("release", release),
-            maybe("workload", workload.as_ref()),
-            one("tail", tail),
-            maybe("since", *since),
-            switch("previous", *previous),
-            switch("follow", *follow),
-            site(at),
-        ]
-        .concat(),
+        ServiceCommand::Logs { release, workload, lines, site: at } => {
+            [one("release", release), maybe("workload", workload.as_ref()), log_lines(lines), site(at)].concat()
+        }
         ServiceCommand::Restart { release, workload, site: at } => {
             [one("release", release), maybe("workload", workload.as_ref()), site(at)].concat()
         }

@@ -3,8 +3,8 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::values::{EnvVar, ImageRef, Period, Quantity};
-use crate::values::{cluster_name, cpu, disk, memory, model_name, person, project_name, project_ref, since, timeout};
-use crate::{RepoUrl, Role, SecretKey};
+use crate::values::{cluster_name, cpu, disk, memory, model_name, person, project_name, project_ref, timeout};
+use crate::{LogLines, RepoUrl, Role, SecretKey};
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
 pub enum ProjectCommand {
@@ -119,18 +119,8 @@ pub enum ProjectCommand {
         /// The project, as demo or owner/demo
         #[arg(value_name = "NAME", value_parser = project_ref)]
         name: String,
-        /// How many of the last lines
-        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        tail: u32,
-        /// No lines older than this, as 90s, 10m, 2h or 1d
-        #[arg(long, value_name = "PERIOD", value_parser = since)]
-        since: Option<Period>,
-        /// Of the run before this one
-        #[arg(long, conflicts_with = "follow")]
-        previous: bool,
-        /// Go on showing new lines until stopped
-        #[arg(long)]
-        follow: bool,
+        #[command(flatten)]
+        lines: LogLines,
     },
     /// Run a command beside the agent, without a shell
     Exec {

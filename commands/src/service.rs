@@ -1,8 +1,8 @@
 //! `/service …`: compose services, and what of them runs in clusters. Secret values are never arguments: they are asked for in a form.
 
 use crate::cluster::Site;
-use crate::values::{Period, PlainVar, compose_url, health_path, release_name, service_ref, since, timeout, workload_name};
-use crate::{Expose, SecretKey};
+use crate::values::{Period, PlainVar, compose_url, health_path, release_name, service_ref, timeout, workload_name};
+use crate::{Expose, LogLines, SecretKey};
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
 pub enum ServiceCommand {
@@ -93,18 +93,8 @@ pub enum ServiceCommand {
         /// One of its workloads; without it, all
         #[arg(long, value_name = "WORKLOAD", value_parser = workload_name)]
         workload: Option<String>,
-        /// How many of the last lines
-        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        tail: u32,
-        /// No lines older than this, as 90s, 10m, 2h or 1d
-        #[arg(long, value_name = "PERIOD", value_parser = since)]
-        since: Option<Period>,
-        /// Of the run before this one
-        #[arg(long, conflicts_with = "follow")]
-        previous: bool,
-        /// Go on showing new lines until stopped
-        #[arg(long)]
-        follow: bool,
+        #[command(flatten)]
+        lines: LogLines,
         #[command(flatten)]
         site: Site,
     },

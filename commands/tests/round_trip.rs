@@ -2,9 +2,9 @@
 
 use gaggle_commands::{
     ApprovalCommand, Approve, Ask, Audit, ClusterAbout, ClusterCommand, Command, Deny, EnvVar, Expose, Help, ImageRef,
-    InfraCommand, Link, Mode, OptionValue, Period, PlainVar, ProjectCommand, ProjectSecretCommand, ProjectSettings, Quantity,
-    RepoUrl, Role, SecretCommand, SecretKey, ServiceChanges, ServiceCommand, SessionCommand, Site, Thread, Unlink, leaves,
-    parse_options, parse_text, sensitive,
+    InfraCommand, Link, LogLines, Mode, OptionValue, Period, PlainVar, ProjectCommand, ProjectSecretCommand, ProjectSettings,
+    Quantity, RepoUrl, Role, SecretCommand, SecretKey, ServiceChanges, ServiceCommand, SessionCommand, Site, Thread, Unlink,
+    leaves, parse_options, parse_text, sensitive,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -109,7 +109,7 @@ fn project() -> impl Strategy<Value = Command> {
         (reference(), 1..=10_000_u32, of(1..=1_000_000_u64), any::<bool>(), any::<bool>()).prop_map(
             |(name, tail, since, previous, follow)| {
                 let (since, follow) = (since.map(Period), follow && !previous);
-                ProjectCommand::Logs { name, tail, since, previous, follow }
+                ProjectCommand::Logs { name, lines: LogLines { tail, since, previous, follow } }
             }
         ),
         (reference(), 1..=3_600_u64, argv())
@@ -264,7 +264,7 @@ fn service() -> impl Strategy<Value = Command> {
         (release(), of(label()), 1..=10_000_u32, of(1..=1_000_000_u64), any::<[bool; 2]>(), site()).prop_map(
             |(release, workload, tail, since, [previous, follow], site)| {
                 let (since, follow) = (since.map(Period), follow && !previous);
-                ServiceCommand::Logs { release, workload, tail, since, previous, follow, site }
+                ServiceCommand::Logs { release, workload, lines: LogLines { tail, since, previous, follow }, site }
             }
         ),
         (release(), of(1..9_u32), site()).prop_map(|(release, revision, site)| ServiceCommand::Manifests {

@@ -101,8 +101,6 @@ struct Inner {
     rest: Rest,
     desk: Arc<dyn Desk>,
     bot: String,
-    /// Another in each run of the program.
-    born: String,
     asked: Asked<asked::Ask>,
     pages: form::Pages,
     lanes: Lanes,
@@ -169,7 +167,6 @@ impl Discord {
             rest,
             desk,
             bot,
-            born: format!("{:x}", getrandom::u32().unwrap_or_else(|_| std::process::id())),
             asked: Asked::default(),
             pages: form::Pages::default(),
             lanes: Lanes::default(),
@@ -291,10 +288,6 @@ impl Discord {
     /// The bot's user.
     fn bot(&self) -> &str {
         &self.0.bot
-    }
-
-    fn born(&self) -> &str {
-        &self.0.born
     }
 
     /// Whether what people write comes here.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gaggle_commands::LogLines;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -14,6 +15,11 @@ use crate::runtime::LogQuery;
 const FOLLOW: Duration = Duration::from_secs(600);
 /// A reply longer than this gets the log as a file.
 const LONG: usize = 3_000;
+
+pub fn query(lines: &LogLines) -> LogQuery {
+    let since = lines.since.map(|period| Duration::from_secs(period.0));
+    LogQuery { tail: lines.tail as usize, since, previous: lines.previous, follow: lines.follow }
+}
 
 /// The log of what is called so.
 pub async fn shown(context: &Context, call: &Authorized, of: &str, mut lines: mpsc::Receiver<String>, query: LogQuery) -> Reply {

@@ -1,7 +1,5 @@
 //! `/project …`: the life of projects and who may use them.
 
-use std::time::Duration;
-
 use gaggle_commands::{ProjectCommand, Role};
 use serde_json::Value;
 
@@ -30,11 +28,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ProjectComma
             running(context, &call.project()?.id, "was restarted", call).await
         }
         ProjectCommand::Delete { keep_files, .. } => delete(context, call, *keep_files).await,
-        ProjectCommand::Logs { tail, since, previous, follow, .. } => {
-            let since = since.map(|period| Duration::from_secs(period.0));
-            let query = LogQuery { tail: *tail as usize, since, previous: *previous, follow: *follow };
-            logs(context, call, query).await
-        }
+        ProjectCommand::Logs { lines, .. } => logs(context, call, log::query(lines)).await,
         ProjectCommand::Exec { argv, timeout, .. } => exec::exec(context, call, argv, *timeout).await,
         ProjectCommand::Use { .. } => project_channel::take(context, call).await,
         ProjectCommand::Unuse => project_channel::give_back(context, call).await,

@@ -34,9 +34,8 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ServiceComma
             service_live::list(context, call, site.cluster.as_deref(), site.namespace.as_deref()).await.map(Step::Reply)
         }
         ServiceCommand::Status { .. } => service_live::status(context, call).await.map(Step::Reply),
-        ServiceCommand::Logs { workload, tail, since, previous, follow, .. } => {
-            let since = since.map(|period| Duration::from_secs(period.0));
-            service_live::logs(context, call, workload.as_deref(), *tail, since, *previous, *follow).await.map(Step::Reply)
+        ServiceCommand::Logs { workload, lines, .. } => {
+            service_live::logs(context, call, workload.as_deref(), super::log::query(lines)).await.map(Step::Reply)
         }
         ServiceCommand::Restart { workload, .. } => {
             service_live::restart(context, call, workload.as_deref()).await.map(Step::Reply)

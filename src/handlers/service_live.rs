@@ -15,7 +15,7 @@ use super::service_run::{keep, last};
 use super::{Context, exec as commands, log, show};
 use crate::access::{self, Authorized};
 use crate::error::{Result, refused};
-use crate::model::{Action, Card, Progress, Release, Reply, StepState};
+use crate::model::{Action, Card, Progress, Release, ReleaseState, Reply, StepState};
 use crate::releases::{self, Manifests, Overall, Target, WorkloadStatus};
 use crate::runtime::{LogQuery, Redactor};
 
@@ -75,11 +75,13 @@ async fn deployed(context: &Context, call: &Authorized) -> Result<(Target, Manif
     let target = service_build::target(context, release, cluster).await?;
     match last(context, release).await? {
         Some(manifests) => Ok((target, manifests)),
-        None => refused(format!(
-            "The release `{}` was never deployed. Do it with `/service deploy {} --as {0}`.",
-            release.name,
-            if release.source.is_empty() { "ID" } else { &release.source }
-        )),
+        None => refused(interrupted(release).unwrap_or_else(|| {
+            format!(
+                "The release `{}` was never deployed. Do it with `/service deploy {} --as {0}`.",
+                release.name,
+                if release.source.is_empty() { "ID" } else { &release.source }
+            )
+        })),
     }
 }
 
@@ -105,6 +107,17 @@ fn redactor(manifests: &Manifests) -> Redactor {
     Redactor::new(&secrets)
 }
 
+/// What somebody has to know whose release was left half done.
+fn interrupted(release: &Release) -> Option<String> {
+    (release.state == ReleaseState::Interrupted).then(|| {
+        format!(
+            "Gaggle was ended while it changed `{0}`, so what runs may be half of it. `/service deploy {1} --as {0}` brings it to its end, \
+             `/service delete {0}` takes all of it away.",
+            release.name, release.source
+        )
+    })
+}
+
 pub async fn status(context: &Context, call: &Authorized) -> Result<Reply> {
     let (release, cluster) = call.release()?;
     let (target, manifests) = deployed(context, call).await?;
@@ -128,6 +141,9 @@ pub async fn status(context: &Context, call: &Authorized) -> Result<Reply> {
         release.source,
         show::ago(release.changed)
     );
+    if let Some(sentence) = interrupted(release) {
+        text.push_str(&format!("\n\n⚠️ {sentence}"));
+    }
     text.push_str("\n\n| Workload | Ready | Restarts | Image |\n|---|---|---|---|");
     for workload in &status.workloads {
         text.push_str(&format!(
@@ -178,22 +194,13 @@ fn trouble(workload: &WorkloadStatus) -> Option<String> {
     workload.trouble.as_ref().map(|trouble| format!("`{}`: {trouble}", workload.name))
 }
 
-pub async fn logs(
-    context: &Context,
-    call: &Authorized,
-    named: Option<&str>,
-    tail: u32,
-    since: Option<Duration>,
-    previous: bool,
-    follow: bool,
-) -> Result<Reply> {
+pub async fn logs(context: &Context, call: &Authorized, named: Option<&str>, query: LogQuery) -> Result<Reply> {
     let (release, _) = call.release()?;
     let (target, manifests) = deployed(context, call).await?;
     let names: Vec<String> = match named {
         Some(_) => vec![one_of(&manifests, named)?],
         None => manifests.workloads().into_iter().map(str::to_owned).collect(),
     };
-    let query = LogQuery { tail: tail as usize, since, previous, follow };
     let several = names.len() > 1;
     let redactor = Arc::new(redactor(&manifests));
     let (lines, receiver) = mpsc::channel(256);

@@ -16,6 +16,8 @@ pub enum ReleaseState {
     /// The last deployment did not succeed; what ran before runs.
     Failed,
     Deleting,
+    /// Gaggle ended while it was deployed or deleted: what is there is told by the cluster alone.
+    Interrupted,
     /// Deleted, but for its volumes.
     Kept,
 }
@@ -28,6 +30,7 @@ impl ReleaseState {
             Self::Deployed => "deployed",
             Self::Failed => "failed",
             Self::Deleting => "deleting",
+            Self::Interrupted => "interrupted",
             Self::Kept => "deleted, its volumes are kept",
         }
     }

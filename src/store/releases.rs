@@ -11,7 +11,7 @@ use super::Store;
 use super::secrets::{Scope, place};
 use super::table::{self, COMPOSE_FILES, RELEASES, Read as _, SECRETS};
 use crate::error::{Error, Result, refused};
-use crate::model::{ClusterId, PersonId, Release, ReleaseId, Revision, Timestamp};
+use crate::model::{ClusterId, PersonId, Release, ReleaseId, ReleaseState, Revision, Timestamp};
 
 /// Revisions that are kept of a release.
 pub const REVISIONS: usize = 10;
@@ -68,6 +68,26 @@ impl Store {
             change(&mut release);
             table::put(tx, &RELEASES, &id, &release)?;
             Ok(Some(release))
+        })
+        .await
+    }
+
+    /// What an earlier program was doing to releases when it ended is done no longer. Returns their names.
+    pub async fn interrupt_releases(&self) -> Result<Vec<String>> {
+        let busy = |release: &Release| matches!(release.state, ReleaseState::Deploying | ReleaseState::Deleting);
+        if !self.releases().await?.iter().any(busy) {
+            return Ok(Vec::new());
+        }
+        self.write(move |tx| {
+            let mut names = Vec::new();
+            for (id, mut release) in tx.scan(&RELEASES, &[])? {
+                if busy(&release) {
+                    release.state = ReleaseState::Interrupted;
+                    table::put(tx, &RELEASES, &id, &release)?;
+                    names.push(release.name);
+                }
+            }
+            Ok(names)
         })
         .await
     }

@@ -15,7 +15,7 @@ const WAITING: usize = 1024;
 const BATCH: usize = 512;
 
 /// How long a job without haste may wait for others.
-const LINGER: Duration = Duration::from_millis(200);
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Tells a job's caller how the commit went.
 type Tell = Box<dyn FnOnce(Option<&Arc<redb::Error>>) + Send>;

@@ -42,6 +42,9 @@ impl Work {
                 self.set_status(&project.id, status, None).await?;
             }
         }
+        for release in store.interrupt_releases().await? {
+            tracing::warn!(release, "a release was being changed when Gaggle ended");
+        }
         self.watch_runtime();
         store.open_turns().await
     }

@@ -23,14 +23,14 @@ where
     api.create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await.unwrap()
 }
 
-async fn space(corner: &Corner, name: &str) -> String {
+pub(super) async fn space(corner: &Corner, name: &str) -> String {
     let name = format!("{}{name}", corner.prefix);
     let labels = json!({ "gaggle.dev/instance": corner.instance });
     make(&Api::<Namespace>::all(corner.client.clone()), json!({ "metadata": { "name": name, "labels": labels } })).await;
     name
 }
 
-async fn end(corner: &Corner, namespace: &str) {
+pub(super) async fn end(corner: &Corner, namespace: &str) {
     let api: Api<Namespace> = Api::all(corner.client.clone());
     api.delete(namespace, &DeleteParams::background()).await.unwrap();
 }
@@ -53,13 +53,13 @@ fn connected(credentials: &Credentials) -> Connection {
 }
 
 /// The CA of the kubeconfig, as a form has it.
-fn authority(corner: &Corner) -> String {
+pub(super) fn authority(corner: &Corner) -> String {
     let kubeconfig = kube::config::Kubeconfig::read_from(corner.kubeconfig()).unwrap();
     kubeconfig.clusters[0].cluster.as_ref().unwrap().certificate_authority_data.clone().unwrap()
 }
 
 /// A token of a new ServiceAccount that may do what these rules say, in this namespace.
-async fn token(corner: &Corner, namespace: &str, rules: Value) -> String {
+pub(super) async fn token(corner: &Corner, namespace: &str, rules: Value) -> String {
     let accounts: Api<ServiceAccount> = Api::namespaced(corner.client.clone(), namespace);
     make(&accounts, json!({ "metadata": { "name": "tester" } })).await;
     let roles: Api<Role> = Api::namespaced(corner.client.clone(), namespace);

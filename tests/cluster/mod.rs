@@ -1,5 +1,6 @@
 //! Stories on a real Kubernetes: the whole program, a real API server, pretend nodes and a real one.
 
+mod by_token;
 mod chaos;
 mod clusters;
 mod compose;

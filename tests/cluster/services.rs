@@ -99,6 +99,33 @@ async fn left(corner: &Corner, namespace: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_gaggle_did_not_live_to_end() {
+    let Some(corner) = corner(Nodes::Pretend).await else { return };
+    let mut t = start(&corner).await;
+    let stuck = "services:\n  web:\n    image: registry.test/web:1\n    deploy: { placement: { constraints: [node.labels.type == nowhere] } }\n";
+    std::fs::write(t.folder().join("catalogue/stuck.yaml"), stuck).unwrap();
+    let place = format!("{}stuck", corner.prefix);
+    t.begin(&format!("/service deploy stuck:web --as stuck --namespace {place} --yes")).await;
+    let deadline = Instant::now() + PATIENCE;
+    while deployment(&corner, &place, "stuck").await.is_none() {
+        assert!(Instant::now() < deadline, "nothing is deployed");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    t.kill().await;
+    t.restart().await;
+    t.say("/service list").await.ok().has("| interrupted |");
+    t.say("/service status stuck").await.refused().has("Gaggle was ended while it changed `stuck`").has("/service delete stuck");
+    t.say("/service delete stuck --yes").await.ok();
+    assert!(left(&corner, &place).await.is_empty());
+    t.say("/service list").await.ok().has("There are no releases");
+    let namespaces: Api<Namespace> = Api::all(corner.client.clone());
+    if namespaces.get_opt(&place).await.unwrap().is_some_and(|ns| ns.metadata.deletion_timestamp.is_none()) {
+        panic!("the namespace that was made for it is left");
+    }
+    t.done().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_from_its_file_to_its_end() {
     let Some(corner) = corner(Nodes::Pretend).await else { return };
     let t = start(&corner).await;

@@ -114,16 +114,6 @@ impl Pages {
 }
 
 impl Discord {
-    /// What a form is called in modals and buttons. Those of an earlier program are others, so that none of them answers this one's.
-    pub(super) fn outer_form(&self, form: &FormId) -> FormId {
-        FormId(format!("{}.{}", form.0, self.born()))
-    }
-
-    pub(super) fn inner_form(&self, id: &FormId) -> FormId {
-        let own = id.0.strip_suffix(self.born()).and_then(|id| id.strip_suffix('.'));
-        FormId(own.unwrap_or(&id.0).to_owned())
-    }
-
     /// Fills a form in with what came with its command. `false`: there was nothing of the kind.
     pub(super) fn fill_given(&self, ask: &mut Ask, to: &Origin, form: &Form) -> bool {
         let mut secrets = form.fields.iter().filter(|field| field.secret);

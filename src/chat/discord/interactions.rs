@@ -227,7 +227,7 @@ impl Discord {
                 let (what, form) = rest.split_once(':').unwrap_or((rest, ""));
                 let (form, more) = form.split_once(':').unwrap_or((form, ""));
                 let form = FormId(form.to_owned());
-                let inner = self.inner_form(&form);
+                let inner = self.asked().inner(&form.0);
                 match what {
                     "open" => match self.asked().form(&form) {
                         Some(open) if self.open(&mut ask, &open).await => {}
@@ -287,7 +287,7 @@ impl Discord {
             return self.written(origin, data, ask, key).await;
         }
         let (id, page) = form::page_of(&data.custom_id);
-        let inner = self.inner_form(&id);
+        let inner = self.asked().inner(&id.0);
         let Some(open) = self.asked().form(&id) else {
             return self.hand(origin, Handed::Cancel(inner), None, ask).await;
         };

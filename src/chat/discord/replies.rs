@@ -335,7 +335,7 @@ impl Discord {
         let Some(place) = Place::parse(&to.conversation) else { return };
         let input = to.input.clone().unwrap_or_default();
         let inner = form;
-        let form = &Form { id: self.outer_form(&form.id), ..form.clone() };
+        let form = &Form { id: self.asked().outer(&form.id), ..form.clone() };
         self.asked().put_form(form.clone(), &input);
         let ask = self
             .asked()
