@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gaggle_commands::Expose;
 
 #[derive(Debug, Parser)]
 #[command(name = "gaggle", version, about = "AI coding agents for a team, from the chat it already uses", long_about = None)]
@@ -87,6 +88,9 @@ pub enum Compose {
         /// The namespace; without it, the project's name
         #[arg(long, value_name = "NAME")]
         namespace: Option<String>,
+        /// How published ports are reached from outside of the cluster
+        #[arg(long, value_name = "HOW", ignore_case = true)]
+        expose: Option<Expose>,
     },
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::{Compose, ComposeFiles};
-use crate::compose::translate::{Options, translate};
+use crate::compose::translate::{Options, ServiceOptions, translate};
 use crate::compose::{self, Access, Bound, Input, Project, Reading, Refused, Told, output, read};
 use crate::model::workload::{Bundle, Kept, Workload};
 use crate::runtime::kubernetes::release::{self, ExportedFile};
@@ -24,9 +24,12 @@ pub fn run(command: Compose) -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let environment = super::environment().collect();
     let done = match command {
-        Compose::Check(files) => project(files, environment).map(|(project, bound)| check(&translated(&project, &bound))),
-        Compose::Export { files, out, namespace } => project(files, environment).and_then(|(project, bound)| {
-            let bundle = translated(&project, &bound);
+        Compose::Check(files) => {
+            project(files, environment).map(|(project, bound)| check(&translated(&project, &bound, &Options::default())))
+        }
+        Compose::Export { files, out, namespace, expose } => project(files, environment).and_then(|(project, bound)| {
+            let all = ServiceOptions { expose, ..ServiceOptions::default() };
+            let bundle = translated(&project, &bound, &Options { all, ..Options::default() });
             let options = release::Options {
                 namespace: namespace.unwrap_or_else(|| bundle.name.clone()),
                 waiting: Some(release::Waiting::default()),
@@ -69,13 +72,20 @@ fn project(files: ComposeFiles, environment: BTreeMap<String, String>) -> Result
         let place = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
         super::say_error(&format!("{place}warning: {text}"));
     }
+    for (name, service) in &project.disabled {
+        let profiles: Vec<&str> =
+            service["profiles"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        let place = project.place(&["services", name, "profiles"]).map(|place| format!("{place}: ")).unwrap_or_default();
+        let text = "It is left out, since none of its profiles is enabled. Use `--profile`";
+        super::say_error(&format!("{place}warning: {name}: profiles: {text}: {}.", profiles.join(", ")));
+    }
     let bound = Bound::of(&project, access, &folder);
     Ok((project, bound))
 }
 
 /// What becomes of it on Kubernetes. What cannot be had there is told.
-fn translated(project: &Project, bound: &Bound) -> Bundle {
-    let made = translate(&project.tree, bound, &Options::default());
+fn translated(project: &Project, bound: &Bound, options: &Options) -> Bundle {
+    let made = translate(&project.tree, bound, options);
     for warning in &made.warnings {
         let mut path: Vec<&str> = warning.service.as_deref().map(|service| ["services", service]).into_iter().flatten().collect();
         path.extend(warning.key.split('.'));

@@ -7,14 +7,18 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use super::files::{Access, Files, Unread};
+use super::files::{Access, Below, Files, Unread};
 use super::read::Project;
-use super::translate::{Found, Sources};
+use super::translate::{Entry, Found, Sources};
 
 enum Held {
-    File { content: Vec<u8>, executable: bool },
+    File {
+        content: Vec<u8>,
+        executable: bool,
+    },
     Large,
-    Folder,
+    /// Its files, if they are few and small.
+    Folder(Option<Vec<Below>>),
     Outside,
     Missing,
 }
@@ -37,7 +41,7 @@ impl Bound {
                     Held::File { content, executable }
                 }
                 Err(Unread::Missing) => Held::Missing,
-                Err(Unread::Folder) => Held::Folder,
+                Err(Unread::Folder) => Held::Folder(files.below(path)),
                 Err(Unread::Large | Unread::AllLarge) => Held::Large,
                 Err(_) => Held::Outside,
             };
@@ -61,10 +65,16 @@ impl Sources for Bound {
         match self.found.get(path) {
             Some(Held::File { content, executable }) => Found::File { content, executable: *executable },
             Some(Held::Large) => Found::Large,
-            Some(Held::Folder) => Found::Folder,
+            Some(Held::Folder(_)) => Found::Folder,
             Some(Held::Outside) => Found::Outside,
             Some(Held::Missing) | None => Found::Missing,
         }
+    }
+
+    fn folder(&self, path: &str) -> Option<Vec<Entry<'_>>> {
+        let Some(Held::Folder(files)) = self.found.get(path) else { return None };
+        let files = files.as_ref()?.iter();
+        Some(files.map(|Below { path, content, executable }| Entry { path, content, executable: *executable }).collect())
     }
 
     fn shown<'p>(&self, path: &'p str) -> &'p str {

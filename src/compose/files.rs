@@ -2,13 +2,17 @@
 //! its links are followed; pipes and devices are never waited for. Nothing is fetched from elsewhere.
 
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The largest file.
 const FILE: u64 = 4 << 20;
 /// All files of a reading together.
 const ALL: u64 = 16 << 20;
+
+/// As much as is read of a folder: what a ConfigMap holds.
+const BELOW: usize = 100;
+const BELOW_BYTES: u64 = 1 << 20;
 
 /// Which files a compose file may name to be read.
 #[derive(Debug, Clone)]
@@ -23,6 +27,15 @@ pub enum Access {
 pub struct Files {
     folder: Option<Folder>,
     read: u64,
+}
+
+/// A file of a folder.
+#[derive(Debug)]
+pub struct Below {
+    /// From the folder on.
+    pub path: String,
+    pub content: Vec<u8>,
+    pub executable: bool,
 }
 
 #[derive(Debug)]
@@ -83,6 +96,43 @@ impl Files {
             return Err(Unread::Outside);
         }
         self.take(&real, true)
+    }
+
+    /// All files below a folder that a compose file names, by their paths from there on, in their order; none if they are many or
+    /// large, or one of them cannot be read.
+    pub fn below(&mut self, path: &str) -> Option<Vec<Below>> {
+        let folder = self.folder.as_ref().filter(|folder| folder.names(path))?;
+        let root = std::fs::canonicalize(path).ok().filter(|real| real.starts_with(&folder.real))?;
+        let mut folders = vec![String::new()];
+        let mut names = Vec::new();
+        let mut seen = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(root.join(&folder)).ok()? {
+                let entry = entry.ok()?;
+                let name = entry.file_name().into_string().ok()?;
+                seen += 1;
+                if seen > BELOW {
+                    return None;
+                }
+                let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                // Links to folders are not gone into, so that none leads in a circle.
+                if entry.file_type().ok()?.is_dir() { folders.push(name) } else { names.push(name) }
+            }
+        }
+        names.sort_unstable();
+        let mut whole = 0;
+        let mut all = Vec::with_capacity(names.len());
+        for name in names {
+            let file = format!("{}/{name}", path.trim_end_matches('/'));
+            let about = std::fs::metadata(&file).ok()?;
+            whole += about.len();
+            if whole > BELOW_BYTES {
+                return None;
+            }
+            let content = self.read(&file).ok()?;
+            all.push(Below { path: name, content, executable: about.permissions().mode() & 0o111 != 0 });
+        }
+        Some(all)
     }
 
     /// A file that whoever asked for the reading named themselves.

@@ -5,6 +5,7 @@
 //! among those that mean nothing, or is told in a warning; no warning holds a secret. Knows nothing of Kubernetes' objects, and
 //! reads no file: what a project's files hold is asked of [`Sources`].
 
+mod binds;
 mod check;
 mod command;
 mod depends;
@@ -13,6 +14,7 @@ mod environment;
 mod fields;
 mod files;
 pub mod keys;
+mod kompose;
 pub mod names;
 mod networks;
 mod ports;
@@ -124,6 +126,7 @@ pub fn translate(project: &Value, sources: &dyn Sources, options: &Options) -> T
     let mut project = Project::of(project, sources, options);
     project.referrers = project.referring();
     project.top();
+    project.unused();
     project.networks();
     let mut made = Made::default();
     let mut workloads = Vec::with_capacity(project.services.map_or(0, Map::len));
@@ -244,6 +247,39 @@ impl<'a> Project<'a> {
         found
     }
 
+    /// Whether something of the top level is called in Docker as it is when nobody says how.
+    fn is_usual(&self, written: &str, key: &str) -> bool {
+        let own = |project: &str| written.strip_prefix(project).and_then(|rest| rest.strip_prefix('_')) == Some(key);
+        written == key || self.root.text("name").is_none_or(own)
+    }
+
+    /// What stands at the top level, and no service asks for.
+    fn unused(&self) {
+        let mut used: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let text = |value: &'a Value, key: &str| value.as_str().or_else(|| value.get(key)?.as_str());
+        for (_, service) in self.services.into_iter().flatten() {
+            let list = |of: &'a Value, key: &str| of.get(key).and_then(Value::as_array).into_iter().flatten();
+            let build = service.get("build").unwrap_or(&Value::Null);
+            used.extend(list(service, "volumes").filter_map(|value| Some(("volumes", text(value, "source")?))));
+            used.extend(list(service, "configs").filter_map(|value| Some(("configs", text(value, "source")?))));
+            used.extend(
+                list(service, "secrets")
+                    .chain(list(build, "secrets"))
+                    .filter_map(|value| Some(("secrets", text(value, "source")?))),
+            );
+            let networks = service.get("networks").and_then(Value::as_object).into_iter().flatten();
+            used.extend(networks.map(|(name, _)| ("networks", name.as_str())));
+        }
+        for (section, kind) in [("volumes", "volume"), ("configs", "config"), ("secrets", "secret"), ("networks", "network")] {
+            for (name, _) in self.root.map(section).filter(|(name, _)| !used.contains(&(section, *name))) {
+                // Everybody is on it who names none.
+                if (section, name) != ("networks", "default") {
+                    self.warn(None, &format!("{section}.{name}"), texts::unused(kind));
+                }
+            }
+        }
+    }
+
     /// The keys of the file itself.
     fn top(&self) {
         // Where the release has a name of its own, the file's is nobody's.
@@ -290,10 +326,12 @@ impl<'a> One<'a> {
         workload.store = stores::is_store(&workload.image);
         self.renaming();
         self.ports(&mut workload);
+        self.labelled_reach(&mut workload);
         self.networks(&mut workload);
         self.security(&mut workload);
         self.environment(&mut workload);
         self.command(&mut workload);
+        self.labelled_pods(&mut workload);
         self.check(&mut workload);
         self.mounts(&mut workload, made);
         self.resources(&mut workload);
@@ -302,6 +340,7 @@ impl<'a> One<'a> {
         self.kept(&mut workload);
         self.stop(&mut workload);
         self.waits(&mut workload);
+        self.labelled_rest();
         self.rest();
         Some(workload)
     }
@@ -338,6 +377,9 @@ impl<'a> One<'a> {
 
     /// What nobody has read.
     fn rest(&self) {
+        if self.fields.get("attach").is_some() {
+            self.warn("attach", texts::attach());
+        }
         for key in self.fields.rest() {
             if keys::is_meaningless(key) {
                 continue;

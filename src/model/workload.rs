@@ -146,6 +146,10 @@ pub struct Reach {
     pub expose: Option<Expose>,
     /// What is reached from outside, if it is exposed.
     pub published: Vec<Published>,
+    /// Where it is found under a host name: the names and paths that the file asks for, what answers them, and who knows the key.
+    pub hosts: Vec<(String, String)>,
+    pub class: Option<String>,
+    pub tls_secret: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +178,8 @@ pub enum Probe {
     Exec(Vec<String>),
     /// A path and a port of the container.
     Http(String, u16),
+    /// Whether somebody listens at a port.
+    Tcp(u16),
 }
 
 #[derive(Debug, Clone)]

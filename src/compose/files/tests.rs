@@ -36,3 +36,24 @@ fn sizes_are_bounded() {
     }
     assert_eq!(files.read(&path("most")), Err(Unread::AllLarge));
 }
+
+#[test]
+fn folders_are_read_if_they_are_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir_all(path("b/sub")).unwrap();
+    std::fs::write(path("b/z"), "1").unwrap();
+    std::fs::write(path("b/sub/a"), "2").unwrap();
+    let mut files = Files::new(Access::Below(folder.path().to_owned()));
+    let names = |all: Option<Vec<Below>>| all.map(|all| all.into_iter().map(|file| file.path).collect::<Vec<_>>());
+    assert_eq!(names(files.below(&path("b"))), Some(vec!["sub/a".to_owned(), "z".to_owned()]));
+    assert_eq!(names(files.below(&path("b/"))).map(|all| all.len()), Some(2));
+    assert_eq!(names(files.below("/etc")), None);
+    std::os::unix::fs::symlink("/etc", path("out")).unwrap();
+    assert_eq!(names(files.below(&path("out"))), None);
+    std::os::unix::fs::symlink("/etc/hostname", path("b/out")).unwrap();
+    assert_eq!(names(files.below(&path("b"))), None);
+    std::fs::remove_file(path("b/out")).unwrap();
+    std::fs::write(path("b/large"), vec![b'x'; (1 << 20) + 1]).unwrap();
+    assert_eq!(names(files.below(&path("b"))), None);
+}

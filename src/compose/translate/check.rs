@@ -45,10 +45,13 @@ impl One<'_> {
                 None => {}
             }
         }
-        if workload.ready.is_none() && !fields.flag("disable") {
+        if workload.ready.is_none() && !fields.flag("disable") && !self.unlabelled_check() {
+            workload.ready = self.labelled_check(check);
+        }
+        if workload.ready.is_none() && !fields.flag("disable") && !self.unlabelled_check() {
             workload.ready = self.test(&fields, workload).map(check);
         }
-        fields.skip(&["test", "disable"]);
+        fields.skip(&["test", "disable", "interval", "timeout", "retries", "start_period", "start_interval"]);
         for key in fields.rest() {
             self.warn(&format!("healthcheck.{key}"), texts::unknown(key));
         }

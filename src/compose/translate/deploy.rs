@@ -156,7 +156,9 @@ impl One<'_> {
             if let Some(word @ ("no" | "on-failure")) = word {
                 let key = if restart.is_some() { "restart" } else { "deploy.restart_policy" };
                 self.warn(key, texts::restart_anyway(word));
-            } else if attempts.is_some() {
+            }
+            // A number in `restart: on-failure:3` is told with it.
+            if attempts.is_some() && count.is_none() {
                 self.warn("deploy.restart_policy", texts::restart_setting("`max_attempts`"));
             }
         }

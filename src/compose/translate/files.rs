@@ -87,12 +87,19 @@ impl One<'_> {
             return (secret, label, key);
         }
         let content = self.content(&fields, kind, name);
+        if fields.text("name").is_some_and(|written| !self.project.is_usual(written, name)) {
+            let word = if kind == "secrets" { "Secret" } else { "ConfigMap" };
+            self.project.warn(None, &format!("{kind}.{name}"), texts::named_otherwise(word, &labels.get(name)));
+        }
         fields.skip(&["name", "labels", "content", "environment", "file", "driver", "driver_opts", "template_driver"]);
         for key in fields.rest() {
             self.project.warn(None, &format!("{kind}.{name}"), texts::unknown(key));
         }
         let secret = kind == "secrets" || matches!(content, Content::Secret(_));
         let label = self.unreserved(labels.get(name));
+        if fields.get("labels").is_some_and(holds) {
+            self.project.warn(None, &format!("{kind}.{name}"), texts::object_labels());
+        }
         for key in ["driver", "driver_opts", "template_driver"] {
             if fields.get(key).is_some_and(holds) {
                 self.project.warn(None, &format!("{kind}.{name}"), texts::object_driver(key));

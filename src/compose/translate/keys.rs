@@ -5,9 +5,7 @@
 
 /// Deliberately without effect, and why.
 pub const MEANINGLESS: &[(&str, &str)] = &[
-    ("attach", "whose output a terminal shows when Compose runs in it"),
     ("cpu_period", "read with `cpu_quota`; alone it limits nothing"),
-    ("develop", "what `compose watch` does on a developer's machine"),
     ("env_file", "read before: its variables are in `environment`"),
     ("extends", "read before: what it takes over is in the service"),
     ("label_file", "read before: its labels are in `labels`"),
@@ -37,6 +35,10 @@ pub const CANNOT: &[(&str, &str)] = &[
         "Pods cannot choose their cores, so this is left out. Ask for whole cores with `cpus`, on nodes with the static CPU manager policy.",
     ),
     ("credential_spec", "It is for Windows alone and is left out. Set `windowsOptions` of the pod in an overlay."),
+    (
+        "develop",
+        "It is what `docker compose watch` does on a developer's machine, so it has no effect. Build and push a new image instead.",
+    ),
     ("device_cgroup_rules", "Kubernetes has no such rules, so the devices stay closed. Use a device plugin of the cluster."),
     (
         "devices",

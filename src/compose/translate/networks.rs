@@ -10,9 +10,6 @@ use super::fields::{Fields, holds};
 use super::{One, Project, names, texts};
 use crate::model::workload::Workload;
 
-/// Settings of a service within a network that mean nothing elsewhere.
-const OURS: &[&str] = &["aliases", "priority", "gw_priority", "interface_name"];
-
 impl One<'_> {
     pub fn networks(&self, workload: &mut Workload) {
         match self.fields.text("network_mode") {
@@ -36,7 +33,11 @@ impl One<'_> {
         for (_, settings) in self.fields.map("networks") {
             let settings = Fields::of(Some(settings));
             aliases.extend(settings.texts("aliases"));
-            settings.skip(OURS);
+            for key in ["priority", "gw_priority", "interface_name"] {
+                if settings.get(key).is_some_and(holds) {
+                    self.warn(&format!("networks.{key}"), texts::one_network(key));
+                }
+            }
             for key in settings.rest() {
                 self.warn(&format!("networks.{key}"), texts::fixed_address(&format!("`{key}`")));
             }
@@ -115,9 +116,21 @@ impl<'a> Project<'a> {
         for (name, value) in networks.into_iter().flatten() {
             let fields = Fields::of(Some(value));
             let at = format!("networks.{name}");
-            fields.skip(&["name", "labels", "attachable", "enable_ipv4"]);
-            if fields.get("external").is_some_and(holds) {
-                self.warn(None, &at, texts::external_network(name));
+            match (fields.get("external").is_some_and(holds), fields.text("name")) {
+                (true, written) => self.warn(None, &at, texts::external_network(written.unwrap_or(name))),
+                (false, Some(written)) if !self.is_usual(written, name) => {
+                    self.warn(None, &at, texts::network_name(name, written))
+                }
+                (false, _) => {}
+            }
+            for key in ["labels", "attachable"] {
+                if fields.get(key).is_some_and(holds) {
+                    self.warn(None, &at, texts::network_object(name, key));
+                }
+            }
+            // What is not said of a pod's addresses is the cluster's.
+            if fields.switch("enable_ipv4") == Some(false) {
+                self.warn(None, &at, texts::network_setting(name, "enable_ipv4"));
             }
             if fields.flag("internal") {
                 self.warn(None, &at, texts::internal_network(name));

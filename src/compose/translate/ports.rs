@@ -93,7 +93,8 @@ impl One<'_> {
     }
 
     fn publish(&self, workload: &mut Workload, mut published: Vec<Published>, local: &[String], mut shown_ports: Vec<String>) {
-        let expose = self.option(|o| o.expose).filter(|expose| *expose != Expose::Cluster);
+        let labelled = self.labelled_expose();
+        let expose = self.option(|o| o.expose).or(labelled).filter(|expose| *expose != Expose::Cluster);
         if !local.is_empty() {
             self.warn("ports", texts::loopback(local));
         }
@@ -113,7 +114,11 @@ impl One<'_> {
                 return;
             }
             // What was only meant for others of the project is offered when that is asked for.
-            Some(_) if published.is_empty() && local.is_empty() && self.own.is_some_and(|own| own.expose.is_some()) => {
+            Some(_)
+                if published.is_empty()
+                    && local.is_empty()
+                    && (labelled.is_some() || self.own.is_some_and(|own| own.expose.is_some())) =>
+            {
                 let all = workload.ports.iter();
                 published.extend(all.map(|p| Published {
                     port: p.number,

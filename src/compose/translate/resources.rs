@@ -33,7 +33,13 @@ impl One<'_> {
             _ => None,
         };
         let shares = self.fields.number("cpu_shares").filter(|shares| *shares > 0.0);
-        let own = of("cpus").and_then(cores).or_else(|| of("cpu_count").and_then(cores)).or(quota.filter(|q| *q > 0));
+        let (cpus, count, quota) = (of("cpus").and_then(cores), of("cpu_count").and_then(cores), quota.filter(|q| *q > 0));
+        let own = cpus.or(count).or(quota);
+        for (key, other) in [("cpu_count", count), ("cpu_quota", quota.filter(|_| count.is_none() || cpus.is_some()))] {
+            if cpus.is_some() && other.is_some() {
+                self.warn(key, texts::cpus_twice(key));
+            }
+        }
         let into = &mut workload.resources;
         into.cpu_limit = limits.get("cpus").and_then(cores).or(own);
         // A whole core has 1024 of them.

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::fields::{holds, shown};
+use super::names::is_part;
 use super::{One, names, texts};
 use crate::model::workload::Workload;
 
@@ -43,7 +44,11 @@ impl One<'_> {
         let written = self.fields.get("user").map(shown).unwrap_or_default();
         if !written.is_empty() {
             let (user, group) = written.split_once(':').unwrap_or((&written, ""));
-            let id = |text: &str| text.parse::<i64>().ok().filter(|id| (0..=i64::from(i32::MAX)).contains(id));
+            // The one name that every image knows.
+            let id = |text: &str| {
+                let text = if text == "root" { "0" } else { text };
+                text.parse::<i64>().ok().filter(|id| (0..=i64::from(i32::MAX)).contains(id))
+            };
             workload.security.user = id(user);
             if workload.security.user.is_none() && !user.is_empty() {
                 self.warn("user", texts::user_name(user));
@@ -230,7 +235,7 @@ impl One<'_> {
         let own = deploy.into_iter().flatten().map(|(key, value)| ((key.as_str(), value), "deploy.labels"));
         let notes = self.fields.map("annotations").map(|pair| (pair, "annotations"));
         for ((key, value), from) in pods.chain(own).chain(notes) {
-            if key.starts_with("com.docker.compose.") {
+            if key.starts_with("com.docker.compose.") || key.starts_with(super::kompose::PREFIX) {
                 continue;
             }
             let prefix =
@@ -262,14 +267,4 @@ impl One<'_> {
             into.insert(key.to_owned(), value);
         }
     }
-}
-
-/// A part of a name of DNS.
-fn is_part(text: &str) -> bool {
-    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    let bytes = text.as_bytes();
-    bytes.len() <= names::LABEL
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::fields::{Fields, bytes, holds, size};
-use super::{Entry, Found, Made, One, Project, texts};
+use super::{Made, One, Project, texts};
 use crate::compose::sensitive::is_credential;
 use crate::model::workload::{Claim, Mount, Source, Workload};
 
@@ -70,8 +70,11 @@ impl One<'_> {
         fields.get("consistency");
         let path = |key| {
             let options = fields.fields(key);
-            // A new volume of a cluster is empty and has no labels of its mount.
-            options.skip(&["nocopy", "labels"]);
+            // A new volume of a cluster is empty.
+            options.skip(&["nocopy"]);
+            if options.get("labels").is_some_and(holds) {
+                self.warn(&format!("volumes.{key}"), texts::bind_option("`labels`"));
+            }
             let path = options.text("subpath").map(str::to_owned);
             self.unread(&options);
             path
@@ -98,7 +101,12 @@ impl One<'_> {
             }
             "bind" => {
                 let options = fields.fields("bind");
-                options.skip(&["create_host_path", "selinux", "recursive"]);
+                options.skip(&["create_host_path"]);
+                for key in ["selinux", "recursive"] {
+                    if let Some(value) = options.text(key) {
+                        self.warn("volumes.bind", texts::bind_option(&format!("`{key}: {value}`")));
+                    }
+                }
                 if let Some(propagation) = options.text("propagation").filter(|p| !p.ends_with("private")) {
                     self.warn("volumes.bind", texts::bind_option(&format!("`propagation: {propagation}`")));
                 }
@@ -127,76 +135,6 @@ impl One<'_> {
         if !shadow {
             self.mount(workload, "volumes", target, false, Source::Scratch);
         }
-    }
-
-    fn bind(&self, workload: &mut Workload, made: &mut Made, source: &str, target: &str, read_only: bool) {
-        if source.ends_with("docker.sock") || source.ends_with("podman.sock") || source.ends_with("containerd.sock") {
-            return self.warn("volumes", texts::docker_socket());
-        }
-        if source == "/etc/localtime" || source == "/etc/timezone" {
-            return self.warn("volumes", texts::host_time(target));
-        }
-        let shown = self.project.sources.shown(source);
-        match self.project.sources.look(source) {
-            Found::File { content, executable } => {
-                if !read_only {
-                    self.warn("volumes", texts::file_read_only(target));
-                }
-                self.bound_file(workload, made, source, target, content, executable);
-            }
-            Found::Large => self.warn("volumes", texts::large_file(shown)),
-            Found::Folder => {
-                let files = self.project.sources.folder(source).unwrap_or_default();
-                match self.is_settings(source, target, &files, read_only) {
-                    true => {
-                        if !read_only {
-                            self.warn("volumes", texts::file_read_only(target));
-                        }
-                        self.bound_folder(workload, made, source, target, &files);
-                    }
-                    false => self.warn("volumes", texts::folder_bind(shown, target)),
-                }
-            }
-            Found::Missing => self.warn("volumes", texts::missing_bind(shown, target)),
-            Found::Outside => self.warn("volumes", texts::outside_bind(shown, target)),
-        }
-    }
-
-    /// Whether a folder of the project holds settings that a container reads, and neither its data nor its program: it may not
-    /// write there, or it is where settings are, or that is all there is.
-    fn is_settings(&self, source: &str, target: &str, files: &[Entry<'_>], read_only: bool) -> bool {
-        let places = ["/etc/", "/usr/local/etc/", "/docker-entrypoint", "/usr/share/nginx/", "/opt/bitnami/"];
-        let endings = [
-            "conf",
-            "cfg",
-            "cnf",
-            "config",
-            "ini",
-            "toml",
-            "yaml",
-            "yml",
-            "json",
-            "xml",
-            "properties",
-            "env",
-            "sql",
-            "sh",
-            "tmpl",
-            "template",
-            "crt",
-            "pem",
-            "cert",
-            "rules",
-            "lua",
-            "vcl",
-            "acl",
-            "hcl",
-        ];
-        let is_setting = |file: &Entry<'_>| file.path.rsplit_once('.').is_some_and(|(_, end)| endings.contains(&end));
-        let context = self.fields.fields("build").text("context").map(|context| context.trim_end_matches('/'));
-        let is_built = context.is_some_and(|context| source == context || source.starts_with(&format!("{context}/")));
-        let fits = !files.is_empty() && files.iter().map(|file| file.content.len()).sum::<usize>() <= super::files::MOST;
-        fits && (read_only || places.iter().any(|place| target.starts_with(place)) || (!is_built && files.iter().all(is_setting)))
     }
 
     /// A volume of the project, as a claim or as what its driver's options say.
@@ -235,19 +173,24 @@ impl One<'_> {
             if let Some(driver) = fields.text("driver").filter(|driver| *driver != "local") {
                 self.project.warn(None, &at, texts::volume_driver(volume, driver));
             }
-            let asked = flag("size").and_then(size).or_else(|| size(&text("size")));
+            let labelled = super::kompose::volume_size(fields.map("labels"));
+            let asked = labelled.or_else(|| flag("size").and_then(size).or_else(|| size(&text("size"))));
             let known = |key: &&str| matches!(*key, "size") || *key == "o" && flags.split(',').all(|f| f.starts_with("size="));
             if !fields.map("driver_opts").all(|(key, _)| known(&key)) {
                 self.project.warn(None, &at, texts::volume_options(volume));
             }
             let notes = fields.map("labels").map(|(key, value)| (key.to_owned(), super::fields::shown(value)));
+            let notes = notes.filter(|(key, _)| key != "kompose.volume.size");
             let notes = notes.filter(|(key, value)| super::names::is_label_key(key) && !is_credential(value)).collect();
-            fields.get("name");
+            if fields.text("name").is_some_and(|name| !self.project.is_usual(name, volume)) {
+                self.project.warn(None, &at, texts::named_otherwise("claim", &label));
+            }
             for key in fields.rest() {
                 self.project.warn(None, &at, texts::unknown(key));
             }
             Claim { name: label.clone(), volume: volume.to_owned(), size: asked, notes, users: BTreeSet::new() }
         });
+        claim.size = claim.size.or_else(|| self.labelled_size());
         claim.users.insert(self.name.to_owned());
         Source::Claim { claim: label, path }
     }
@@ -270,7 +213,7 @@ impl Project<'_> {
     /// Tells of claims that several pods use.
     pub fn sharing(&self, made: &mut Made, workloads: &[Workload]) {
         for claim in made.claims.values() {
-            let at = format!("volumes.{}", claim.volume);
+            let at = if claim.volume.contains('/') { "volumes".to_owned() } else { format!("volumes.{}", claim.volume) };
             let users: Vec<&str> = claim.users.iter().map(String::as_str).collect();
             if users.len() > 1 {
                 self.warn(None, &at, texts::shared_claim(&claim.volume, &users));

@@ -150,6 +150,42 @@ pub fn alias_invalid(alias: &str, name: &str) -> String {
     format!("`{}` is no name that a cluster can have, so it does not resolve. Use `{name}`.", clipped(alias))
 }
 
+pub fn one_network(key: &str) -> String {
+    format!("A pod has one network, so `{key}` is left out.")
+}
+
+pub fn network_object(network: &str, key: &str) -> String {
+    format!("Nothing in a cluster stands for `{network}`, so `{key}` is left out: pods reach each other without it.")
+}
+
+pub fn network_name(network: &str, name: &str) -> String {
+    format!("Nothing in a cluster stands for `{network}`, so its name `{}` in Docker is left out.", clipped(name))
+}
+
+pub fn named_otherwise(kind: &str, label: &str) -> String {
+    format!("Its name is one in Docker and is left out: the {kind} is called `{label}`.")
+}
+
+pub fn unused(kind: &str) -> String {
+    format!("No service uses this {kind}, so nothing is made of it. Remove it, or name it where it is to be used.")
+}
+
+pub fn unfollowed(label: &str, timed: bool) -> String {
+    let way = match timed {
+        true => "Make it a CronJob in an overlay.",
+        false => "Set what it is for in an overlay.",
+    };
+    format!("`{}` is a word to kompose that is not followed here as written, so it has no effect. {way}", clipped(label))
+}
+
+pub fn cpus_twice(key: &str) -> String {
+    format!("`cpus` says how much it may use, so `{key}` has no effect. Keep one of them.")
+}
+
+pub fn attach() -> String {
+    "Whose output a terminal shows is decided by who looks at it, so this is left out. `kubectl logs` shows it.".to_owned()
+}
+
 pub fn alias_taken(alias: &str, other: &str) -> String {
     format!("`{alias}` is also a name of `{other}`, which keeps it. Give each its own.")
 }

@@ -380,7 +380,7 @@ fn walls_between_networks() {
     for part in [
         "`db` and `web` share no network",
         "`back` is internal",
-        "`ext` is made elsewhere",
+        "`e` is made elsewhere",
         "driver `macvlan`",
         "`ipam` of `mac`",
         "`ipv4_address`",

@@ -11,6 +11,13 @@ pub fn folder_bind(source: &str, target: &str) -> String {
     )
 }
 
+pub fn volume_instead(source: &str, target: &str, claim: &str) -> String {
+    format!(
+        "`{}` is a folder of the machine, which a cluster has not, so `{target}` is a new volume, `{claim}`, with nothing in it. Copy into it what is to be there.",
+        clipped(source)
+    )
+}
+
 pub fn docker_socket() -> String {
     "There is no Docker in the cluster, so its socket is not there. What uses it needs another way, such as the Kubernetes API."
         .to_owned()
@@ -113,6 +120,10 @@ pub fn no_such(kind: &str, name: &str) -> String {
 
 pub fn no_value(source: &str) -> String {
     format!("Its value is not known ({source}), so it is empty. Fill it in before anything starts.")
+}
+
+pub fn object_labels() -> String {
+    "Its labels are ones in Docker and are left out. Set labels of objects in an overlay.".to_owned()
 }
 
 pub fn object_driver(key: &str) -> String {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Release, literal};
 use crate::model::workload::{Check, Kept, Probe, Workload};
 
-/// Seconds that a service may take at least until it is ready for the first time. Docker only calls it unhealthy after its tries.
+/// Seconds that a service may take at least, after its start period, until it is ready for the first time. Docker only calls it unhealthy after its tries.
 const PATIENCE: u32 = 600;
 
 impl Release<'_> {
@@ -20,7 +20,7 @@ impl Release<'_> {
             return;
         }
         let period = check.start_interval.max(1);
-        let whole = check.start_period.saturating_add(check.retries.saturating_mul(check.interval)).max(PATIENCE);
+        let whole = check.start_period.saturating_add(check.retries.saturating_mul(check.interval).max(PATIENCE));
         put("startupProbe", probe(check, period, whole.div_ceil(period)));
         if workload.live {
             put("livenessProbe", probe(check, check.interval, check.retries));
@@ -33,6 +33,7 @@ fn probe(check: &Check, period: u32, failures: u32) -> Value {
     match &check.probe {
         // Searched for variables, as a command is.
         Probe::Exec(words) => value["exec"] = json!({ "command": words.iter().map(|word| literal(word)).collect::<Vec<_>>() }),
+        Probe::Tcp(port) => value["tcpSocket"] = json!({ "port": port }),
         Probe::Http(path, port) => value["httpGet"] = json!({ "path": path, "port": port }),
     }
     value

@@ -53,16 +53,27 @@ impl Release<'_> {
     pub fn ingress(&self, workload: &Workload) -> Option<Object> {
         let published = workload.reach.published.first().filter(|_| workload.reach.expose == Some(Expose::Ingress))?;
         let options = &self.options.ingress;
-        let host = format!("{}.{}", workload.name, options.domain);
+        let mut hosts: Vec<(&str, Vec<&str>)> = Vec::new();
+        let usual = format!("{}.{}", workload.name, options.domain);
+        for (host, path) in &workload.reach.hosts {
+            match hosts.iter_mut().find(|(known, _)| known == host) {
+                Some((_, paths)) => paths.push(path),
+                None => hosts.push((host, vec![path])),
+            }
+        }
+        if hosts.is_empty() {
+            hosts.push((&usual, vec!["/"]));
+        }
         let backend = json!({ "service": { "name": workload.name, "port": { "number": published.target } } });
-        let mut spec = json!({
-            "rules": [{ "host": host, "http": { "paths": [{ "path": "/", "pathType": "Prefix", "backend": backend }] } }],
-        });
-        if let Some(class) = &options.class {
+        let path = |path: &&str| json!({ "path": path, "pathType": "Prefix", "backend": backend });
+        let rule = |(host, paths): &(&str, Vec<&str>)| json!({ "host": host, "http": { "paths": paths.iter().map(path).collect::<Vec<_>>() } });
+        let mut spec = json!({ "rules": hosts.iter().map(rule).collect::<Vec<_>>() });
+        if let Some(class) = workload.reach.class.as_ref().or(options.class.as_ref()) {
             spec["ingressClassName"] = json!(class);
         }
-        if let Some(secret) = &options.tls_secret {
-            spec["tls"] = json!([{ "hosts": [host], "secretName": secret }]);
+        if let Some(secret) = workload.reach.tls_secret.as_ref().or(options.tls_secret.as_ref()) {
+            let hosts: Vec<&str> = hosts.iter().map(|(host, _)| *host).collect();
+            spec["tls"] = json!([{ "hosts": hosts, "secretName": secret }]);
         }
         let mut object =
             self.object(("networking.k8s.io/v1", "Ingress"), &workload.name, Some(&workload.name), one("spec", spec));

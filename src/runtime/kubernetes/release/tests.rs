@@ -75,12 +75,20 @@ fn what_a_container_listens_at_is_what_others_ask() {
     );
     assert_eq!((&outer["ports"][0]["nodePort"], &outer["ports"][1]["nodePort"]), (&Value::Null, &json!(30080)));
     web.reach.expose = Some(Expose::Ingress);
-    let all = objects(&bundle(vec![web]), &options());
+    let all = objects(&bundle(vec![web.clone()]), &options());
     let rule = &find(&all, "Ingress", "web")["spec"]["rules"][0];
     assert_eq!(
         (&rule["host"], &rule["http"]["paths"][0]["backend"]["service"]["port"]["number"]),
         (&json!("web.example.com"), &json!(80))
     );
+    web.reach.hosts = vec![("a.test".into(), "/x".into()), ("b.test".into(), "/".into()), ("a.test".into(), "/y".into())];
+    (web.reach.class, web.reach.tls_secret) = (Some("nginx".into()), Some("keys".into()));
+    let all = objects(&bundle(vec![web]), &options());
+    let spec = &find(&all, "Ingress", "web")["spec"];
+    let paths: Vec<_> = spec["rules"][0]["http"]["paths"].as_array().unwrap().iter().map(|path| &path["path"]).collect();
+    assert_eq!((paths, &spec["rules"][1]["host"]), (vec![&json!("/x"), &json!("/y")], &json!("b.test")));
+    assert_eq!(spec["tls"], json!([{ "hosts": ["a.test", "b.test"], "secretName": "keys" }]));
+    assert_eq!(spec["ingressClassName"], json!("nginx"));
 }
 
 #[test]
@@ -185,6 +193,13 @@ fn checks_are_probes_that_end_nothing() {
         (&json!(5), &json!(120))
     );
     assert_eq!(container["livenessProbe"], Value::Null);
+    // What the file allows for the start comes before Gaggle's own patience.
+    let mut slow = web.clone();
+    let check = slow.ready.as_mut().unwrap();
+    (check.start_period, check.probe) = (100, Probe::Tcp(80));
+    let container = pod(slow, &options())["containers"][0].clone();
+    assert_eq!(container["startupProbe"]["failureThreshold"], json!(140));
+    assert_eq!(container["readinessProbe"]["tcpSocket"], json!({ "port": 80 }));
     web.live = true;
     assert_eq!(pod(web.clone(), &options())["containers"][0]["livenessProbe"], ready);
     web.kept = Kept::Job;
