@@ -5,9 +5,6 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use gaggle::cli::{Cli, Command};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::parse().command {
         // Milliseconds matter there, and it needs nothing of what follows.

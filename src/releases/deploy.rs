@@ -225,7 +225,9 @@ impl<'a> Run<'a> {
         join_all(writes).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         if part == Part::Before {
             let n = self.part(part).count();
-            self.steps.done("objects", format!("{n} objects are in place")).await;
+            self.steps
+                .done("objects", if n == 1 { "1 object is in place".to_owned() } else { format!("{n} objects are in place") })
+                .await;
         }
         Ok(())
     }
