@@ -8,6 +8,7 @@ mod candidates;
 mod cards;
 mod cluster;
 mod cluster_form;
+mod cluster_remove;
 mod exec;
 mod general;
 mod infra;

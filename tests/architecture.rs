@@ -32,7 +32,8 @@ const MAY: &[(&str, &[&str])] = &[
     ("control", &["store"]),
     // The options of each surface are its own.
     ("config", &["commands", "access", "agent", "runtime", "work", "chat", "clusters", "scan"]),
-    ("cli", &[]),
+    // What is the same there has the same words as in chat.
+    ("cli", &["commands"]),
     (
         "app",
         &[

@@ -6,13 +6,11 @@ use gaggle_commands::{ClusterAbout, ClusterCommand};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{Context, Step, cards, cluster_form, show};
+use super::{Context, Step, cluster_form, cluster_remove, show};
 use crate::access::{self, Authorized};
 use crate::clusters::{self, Credentials, Reach};
 use crate::error::{Error, Result, refused};
-use crate::model::{
-    ChannelCluster, Cluster, ClusterId, Known, OWN, Progress, Project, Reply, StepState, Timestamp, Values, Verified,
-};
+use crate::model::{ChannelCluster, Cluster, ClusterId, Known, OWN, Progress, Reply, StepState, Timestamp, Values, Verified};
 use crate::work::Clusters;
 
 pub async fn handle(context: &Context, call: &Authorized, command: &ClusterCommand) -> Result<Step> {
@@ -23,7 +21,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ClusterComma
         ClusterCommand::Update { about, credentials, context: named, insecure_skip_tls_verify, .. } => {
             return update(context, call, about, *credentials, named.as_deref(), *insecure_skip_tls_verify).await;
         }
-        ClusterCommand::Remove { yes, .. } => return remove(context, call, *yes).await,
+        ClusterCommand::Remove { yes, .. } => return cluster_remove::remove(context, call, *yes).await,
         ClusterCommand::List => list(context, call).await?,
         ClusterCommand::Show { .. } => {
             let (cluster, _) = call.cluster()?;
@@ -265,7 +263,7 @@ async fn change(
 }
 
 /// What is connected to the cluster ends, and is connected anew where it is needed.
-async fn reached_anew(context: &Context, cluster: &ClusterId) {
+pub async fn reached_anew(context: &Context, cluster: &ClusterId) {
     context.clusters.forget(cluster);
     context.work.runtime().reconnect(cluster).await;
 }
@@ -279,63 +277,6 @@ async fn rename(context: &Context, call: &Authorized, name: &str) -> Result<Repl
     let changed = change(context, call, None, move |cluster| cluster.name = new).await?;
     context.clusters.connection(&changed).await?;
     Ok(Reply::ok(format!("The cluster `{before}` is now called `{name}`.")).with("clusters", [data(context, &changed)]))
-}
-
-async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<Step> {
-    let (cluster, _) = call.cluster()?;
-    if cluster.is_own() {
-        return refused("The cluster `default` is the one that Gaggle itself runs in; it cannot be removed from here.");
-    }
-    let store = context.work.store();
-    let carried: Vec<String> = store
-        .releases()
-        .await?
-        .into_iter()
-        .filter(|release| release.cluster == cluster.id)
-        .map(|release| format!("`{}` in `{}`", release.name, release.namespace))
-        .collect();
-    let projects = store.all_projects().await?.into_iter().filter(|project| project.cluster.as_ref() == Some(&cluster.id));
-    let projects: Vec<Project> = projects.collect();
-    if !yes && call.values.is_none() {
-        let mut carries = match carried.is_empty() {
-            true => String::new(),
-            false => format!(
-                " It carries {}: {}. They run on, and Gaggle forgets them.",
-                show::count(carried.len(), "release"),
-                carried.join(", ")
-            ),
-        };
-        if !projects.is_empty() {
-            carries.push_str(&format!(
-                " {} in it: {}. Their agents run on there, and nobody reaches them any more; delete the projects first to end them.",
-                if projects.len() == 1 { "1 project is".to_owned() } else { format!("{} projects are", projects.len()) },
-                projects.iter().map(|project| format!("`{}`", cards::full_name(project))).collect::<Vec<_>>().join(", ")
-            ));
-        }
-        let question =
-            format!("Remove the cluster `{}`? Its credentials go for good; what runs there runs on.{carries}", cluster.name);
-        return Ok(Step::Ask(show::confirm(question), Values::default()));
-    }
-    for release in store.releases().await?.iter().filter(|release| release.cluster == cluster.id) {
-        store.remove_release(&release.id).await?;
-    }
-    if !store.remove_cluster(&cluster.id).await? {
-        return refused(format!("The cluster `{}` was removed in the meantime.", cluster.name));
-    }
-    reached_anew(context, &cluster.id).await;
-    for project in &projects {
-        context.work.strand(&project.id, &format!("Its cluster `{}` was removed from Gaggle.", cluster.name)).await?;
-    }
-    let forgotten = match carried.is_empty() {
-        true => String::new(),
-        false => format!(
-            " {} there and forgotten here: {}.",
-            if carried.len() == 1 { "Left running" } else { "All left running" },
-            carried.join(", ")
-        ),
-    };
-    let text = format!("Removed the cluster `{}` and its credentials.{forgotten}", cluster.name);
-    Ok(Step::Reply(Reply::ok(text).with("clusters", [(); 0])))
 }
 
 async fn list(context: &Context, call: &Authorized) -> Result<Reply> {
