@@ -7,6 +7,7 @@ mod compose;
 mod deploy;
 mod elsewhere;
 mod failures;
+mod from_chat;
 mod goose;
 mod life;
 mod many;

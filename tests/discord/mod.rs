@@ -7,6 +7,6 @@ mod kill;
 mod people;
 mod places;
 mod replies;
-mod room;
+pub mod room;
 mod shared;
 mod threads;

@@ -13,5 +13,5 @@ mod restart;
 mod room;
 mod shared;
 mod streaming;
-mod team;
+pub mod team;
 mod threads;

@@ -72,7 +72,7 @@ async fn secrets_are_typed_into_modals_alone() {
     team.types(&team.ann, "/secret set KUBECONFIG").await;
     team.slack.opened(&team.ann, "Set the secret…").await;
     let long = format!("{VALUE}\n").repeat(1_000);
-    team.ann.submit_with(&[("Or a file with it", Put::File("kubeconfig.txt", long.as_bytes()))]).await.ok();
+    team.ann.submit_with(&[("Value of KUBECONFIG, as a file", Put::File("kubeconfig.txt", long.as_bytes()))]).await.ok();
     team.slack.whisper(&team.ann, "Set `KUBECONFIG` for all of your projects").await;
     team.types(&team.ann, "/secret list").await;
     team.slack.whisper(&team.ann, "KUBECONFIG").await;

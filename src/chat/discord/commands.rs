@@ -18,8 +18,8 @@ const ABOUT: usize = 100;
 const CHOICES: usize = 25;
 const OPTIONS: usize = 25;
 
-/// Commands whose secret may come as a file, and that option.
-const SECRETS: [&str; 2] = ["secret set", "project secret set"];
+/// Commands whose form may be filled in with a file, and that option.
+const FILES: [&str; 5] = ["secret set", "project secret set", "cluster add", "cluster update", "service add"];
 const FILE: &str = "file";
 
 /// Discord's numbers for what an option is.
@@ -73,8 +73,13 @@ fn options(command: &clap::Command, path: &str) -> Vec<Value> {
     let args = command.get_arguments().filter(|arg| !arg.is_hide_set());
     let (required, optional): (Vec<&clap::Arg>, Vec<&clap::Arg>) = args.partition(|arg| arg.is_required_set());
     let mut all: Vec<Value> = required.into_iter().chain(optional).take(OPTIONS).map(|arg| option(arg, path)).collect();
-    if SECRETS.contains(&path) {
-        let about = "A text file with the value; without it, a form asks for it";
+    if FILES.contains(&path) {
+        let about = match path {
+            "cluster add" => "A kubeconfig; without it, a form asks",
+            "cluster update" => "A kubeconfig with the new credentials",
+            "service add" => "The compose file; without it, a form asks",
+            _ => "A text file with the value; without it, a form asks for it",
+        };
         all.push(json!({ "type": ATTACHMENT, "name": FILE, "description": about }));
     }
     all
@@ -117,11 +122,17 @@ fn about(command: &clap::Command) -> String {
 pub fn values(selected: &Selected) -> Vec<OptionValue> {
     let is_person = |name: &str| candidates_for(&selected.path, name) == Candidates::People;
     let all = selected.values.iter();
-    all.map(|(name, value)| match is_person(name) && value.bytes().all(|b| b.is_ascii_digit()) {
-        true => OptionValue::new(name, format!("@{value}")),
-        false => OptionValue::new(name, value),
-    })
-    .collect()
+    let mut all: Vec<OptionValue> = all
+        .map(|(name, value)| match is_person(name) && value.bytes().all(|b| b.is_ascii_digit()) {
+            true => OptionValue::new(name, format!("@{value}")),
+            false => OptionValue::new(name, value),
+        })
+        .collect();
+    // Credentials that come along are meant to be taken.
+    if selected.path == "cluster update" && !selected.files.is_empty() && all.iter().all(|value| value.name != "credentials") {
+        all.push(OptionValue::new("credentials", "true"));
+    }
+    all
 }
 
 /// What is to be asked about a message, and whom.
@@ -230,7 +241,7 @@ mod tests {
         assert_eq!(create["options"][0]["name"], "create");
         assert_eq!(create["options"][0]["options"][0]["name"], "name");
         let files = all.iter().map(|c| c.to_string().matches("\"type\":11").count()).sum::<usize>();
-        assert_eq!(files, SECRETS.len(), "each of them is there");
+        assert_eq!(files, FILES.len(), "each of them is there");
     }
 
     #[test]

@@ -116,10 +116,11 @@ impl Pages {
 impl Discord {
     /// Fills a form in with what came with its command. `false`: there was nothing of the kind.
     pub(super) fn fill_given(&self, ask: &mut Ask, to: &Origin, form: &Form) -> bool {
-        let mut secrets = form.fields.iter().filter(|field| field.secret);
-        let (Some(field), None) = (secrets.next(), secrets.next()) else { return false };
+        let Some(field) = form.fields.iter().find(|field| field.takes_file()) else { return false };
         let Some(value) = ask.given.take() else { return false };
-        let values = Values([(field.name.clone(), value)].into_iter().collect());
+        let said = form.fields.iter().filter_map(|field| Some((field.name.clone(), SecretString::from(field.value.clone()?))));
+        let mut values = Values(said.collect());
+        values.0.insert(field.name.clone(), value);
         let (discord, to, input) = (self.clone(), to.clone(), Handed::Fill(form.id.clone(), values));
         // The one that asks for it waits until it is asked for.
         tokio::spawn(async move { discord.desk().take(to, input, None).await.ended.await });

@@ -73,7 +73,7 @@ fn file_input(field: &Field) -> Value {
     json!({
         "type": "input",
         "block_id": format!("{}{FILE}", field.name),
-        "label": plain_text("Or a file with it"),
+        "label": plain_text(&format!("{}, as a file", field.label)),
         "element": { "type": "file_input", "action_id": ACTION, "max_files": 1 },
         "optional": true,
         "hint": plain_text(&hint),
