@@ -174,7 +174,7 @@ fn arguments(command: &Command) -> Arguments {
 fn project(command: &ProjectCommand) -> Arguments {
     match command {
         ProjectCommand::Create { name, cluster, settings: set } => {
-            [one("name", name), maybe("cluster", cluster.as_ref()), settings(set)].concat()
+            [one("name", name), settings(set), maybe("cluster", cluster.as_ref())].concat()
         }
         ProjectCommand::List { all } => switch("all", *all),
         ProjectCommand::Show { name }

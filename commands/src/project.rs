@@ -13,11 +13,11 @@ pub enum ProjectCommand {
         /// The new project's name: 1–40 of a–z, 0–9 and -, a letter first
         #[arg(value_name = "NAME", value_parser = project_name)]
         name: String,
+        #[command(flatten)]
+        settings: ProjectSettings,
         /// The cluster that it runs in; without it, where Gaggle runs projects
         #[arg(long, value_name = "CLUSTER", value_parser = cluster_name)]
         cluster: Option<String>,
-        #[command(flatten)]
-        settings: ProjectSettings,
     },
     /// List your projects and those shared with you
     List {
