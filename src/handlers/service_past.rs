@@ -7,7 +7,7 @@ use super::service_run::{keep, last, restored, rolled, steps};
 use super::{Context, Step, service, show};
 use crate::access::Authorized;
 use crate::error::{Error, Result, refused};
-use crate::model::{Form, Release, ReleaseState, Reply, Revision, Values};
+use crate::model::{Cluster, Form, Release, ReleaseState, Reply, Revision, Values};
 use crate::releases::{self, Stored};
 use crate::runtime::kubernetes::release;
 use crate::runtime::kubernetes::release::Waiting;
@@ -42,15 +42,7 @@ pub async fn rollback(context: &Context, call: &Authorized, to: Option<u32>, yes
         let plan = releases::plan(&target, &manifests, false)
             .await
             .map_err(|trouble| target.told(&trouble, &format!("planning the rollback of `{}`", release.name)))?;
-        let question = format!(
-            "Bring back revision {} of `{}` in `{}` of the cluster `{}`, deployed {} by {}?",
-            revision.number,
-            release.name,
-            release.namespace,
-            cluster.name,
-            show::ago(revision.at),
-            revision.by.short()
-        );
+        let question = format!("Bring back {}?", described(release, cluster, &revision));
         let text = show::fenced(&if plan.is_nothing() { "nothing changes".to_owned() } else { plan.lines().join("\n") });
         return Ok(Step::Ask(Form { text, ..Form::question(question) }, Values::default()));
     }
@@ -140,23 +132,29 @@ pub async fn delete(context: &Context, call: &Authorized, keep_data: bool, yes: 
     ))
 }
 
-pub async fn manifests(context: &Context, call: &Authorized, named: Option<u32>) -> Result<Reply> {
-    let (release, cluster) = call.release()?;
-    let revision = revision(context, release, named, Some(release.revision)).await?;
-    let stored: Stored = serde_json::from_value(revision.manifests.clone())
-        .map_err(|error| Error::Broken(anyhow::anyhow!("revision {} of a release does not parse: {error}", revision.number)))?;
-    let file = format!("{}-{}.yaml", release.name, revision.number);
-    Ok(Reply::ok(format!(
-        "Revision {} of `{}` in `{}` of the cluster `{}`, deployed {} by {}. Values of secrets are left out.",
+/// Which revision it is, and whose.
+fn described(release: &Release, cluster: &Cluster, revision: &Revision) -> String {
+    format!(
+        "revision {} of `{}` in `{}` of the cluster `{}`, deployed {} by {}",
         revision.number,
         release.name,
         release.namespace,
         cluster.name,
         show::ago(revision.at),
         revision.by.short()
-    ))
-    .with("revision", revision.number)
-    .file(file, stored.documents().into_bytes()))
+    )
+}
+
+pub async fn manifests(context: &Context, call: &Authorized, named: Option<u32>) -> Result<Reply> {
+    let (release, cluster) = call.release()?;
+    let revision = revision(context, release, named, Some(release.revision)).await?;
+    let stored: Stored = serde_json::from_value(revision.manifests.clone())
+        .map_err(|error| Error::Broken(anyhow::anyhow!("revision {} of a release does not parse: {error}", revision.number)))?;
+    let file = format!("{}-{}.yaml", release.name, revision.number);
+    let what = described(release, cluster, &revision);
+    Ok(Reply::ok(format!("This is {what}. Values of secrets are left out."))
+        .with("revision", revision.number)
+        .file(file, stored.documents().into_bytes()))
 }
 
 pub async fn export(context: &Context, call: &Authorized) -> Result<Reply> {

@@ -125,8 +125,17 @@ impl Runtime for Fleet {
     }
 
     async fn create(&self, launch: Launch, steps: Steps) -> Result<()> {
-        self.place(&launch.project, launch.cluster.as_ref());
-        self.of(&launch.identity()).await?.create(launch, steps).await
+        let project = launch.project.clone();
+        self.place(&project, launch.cluster.as_ref());
+        let created = match self.of(&launch.identity()).await {
+            Ok(runtime) => runtime.create(launch, steps).await,
+            Err(error) => Err(error),
+        };
+        // What could not be made is not kept.
+        if created.is_err() {
+            locked(&self.placed).remove(&project);
+        }
+        created
     }
 
     async fn activate(&self, launch: Launch, steps: Steps) -> Result<Endpoint> {

@@ -73,23 +73,19 @@ pub fn is_label(text: &str) -> bool {
 
 /// A part of a name of DNS.
 pub fn is_part(text: &str) -> bool {
+    text.len() <= LABEL && is_word(text)
+}
+
+/// The same of any length.
+fn is_word(text: &str) -> bool {
     let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
-    bytes.len() <= LABEL
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+    edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
 /// The name of something that is made elsewhere, as it is if an object can have it.
 pub fn elsewhere(name: &str) -> String {
-    let part = |part: &str| {
-        let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let bytes = part.as_bytes();
-        let plain = bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
-        edge(bytes.first()) && edge(bytes.last()) && plain
-    };
-    match name.len() <= 253 && name.split('.').all(part) {
+    match name.len() <= 253 && name.split('.').all(is_word) {
         true => name.to_owned(),
         false => label(name),
     }
