@@ -205,8 +205,16 @@ impl Core {
                 session.heard.cancelled().await;
             }
         };
+        let retired = async {
+            match session {
+                Some(session) => session.retired.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = heard => Ok(()),
+            // Nobody reads it any more, so nothing has to be waited for.
+            () = retired => Ok(()),
             () = self.gone.cancelled() => Err(self.why_gone()),
         }
     }
