@@ -18,7 +18,7 @@ async fn main() {
     let store = Store::open(data.path(), None).unwrap();
     let person = PersonId("console:ann".into());
     let actor = Actor { surface: "console".into(), id: "ann".into(), name: "ann".into(), groups: Vec::new() };
-    let origin = Origin { actor, conversation: ConversationId("console:general".into()), input: None };
+    let origin = Origin { actor: actor.into(), conversation: ConversationId("console:general".into()), input: None };
     for n in 0..PROJECTS {
         let project = Project {
             id: ProjectId(format!("p{n:09}")),

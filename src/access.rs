@@ -35,17 +35,19 @@ pub struct Policy {
 
 impl Policy {
     pub fn role(&self, person: &PersonId, actor: &Actor) -> Option<Role> {
-        self.keys(person, actor).filter_map(|key| self.roles.get(&key)).max().copied().or(self.default_role)
+        let own = actor.key();
+        keys(person, &own, actor).filter_map(|key| self.roles.get(key)).max().copied().or(self.default_role)
     }
 
     pub fn executes(&self, person: &PersonId, actor: &Actor) -> bool {
-        self.role(person, actor) == Some(Role::Admin) || self.keys(person, actor).any(|key| self.executors.contains(&key))
+        let own = actor.key();
+        self.role(person, actor) == Some(Role::Admin) || keys(person, &own, actor).any(|key| self.executors.contains(key))
     }
+}
 
-    /// Everything under which a right may have been given to somebody who speaks somewhere.
-    fn keys(&self, person: &PersonId, actor: &Actor) -> impl Iterator<Item = String> {
-        [person.0.clone(), actor.key()].into_iter().chain(actor.groups.clone())
-    }
+/// Everything under which a right may have been given to somebody who speaks somewhere.
+fn keys<'a>(person: &'a PersonId, own: &'a str, actor: &'a Actor) -> impl Iterator<Item = &'a str> {
+    [person.0.as_str(), own].into_iter().chain(actor.groups.iter().map(String::as_str))
 }
 
 /// Who sent something, and from where.

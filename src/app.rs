@@ -154,7 +154,7 @@ struct App {
     discord: Option<Discord>,
     recovered: Vec<crate::model::Turn>,
     control: Option<Control>,
-    server: Option<(tokio::net::TcpListener, axum::Router)>,
+    server: Option<(tokio::net::TcpSocket, axum::Router)>,
     ready: Readiness,
     idle_stop: Option<Duration>,
 }
@@ -171,7 +171,7 @@ impl App {
         let ready = Readiness::default();
         let server = match config.server.listen {
             None => None,
-            Some(address) => Some((server::listen(address).await?, server::routes(server::metrics()?, ready.clone()))),
+            Some(address) => Some((server::take(address)?, server::routes(server::metrics()?, ready.clone()))),
         };
         let journal = match config.slack.is_some() || config.discord.is_some() {
             true => Some(Journal::open(&store).await.context("what came in cannot be kept")?),
@@ -262,7 +262,8 @@ impl App {
             Some(discord) => Some(discord.start(listening.clone()).await?),
             None => None,
         };
-        if let Some((listener, mut routes)) = server {
+        if let Some((socket, mut routes)) = server {
+            let listener = socket.listen(server::WAITING).context("`server.listen`: somebody else listens there")?;
             let slack_doors = slack_runs.as_ref().and_then(|running| running.routes.clone());
             let discord_doors = discord_runs.as_ref().and_then(|running| running.routes.clone());
             for doors in slack_doors.into_iter().chain(discord_doors) {
@@ -419,7 +420,7 @@ async fn run_demo(listen: Option<std::net::SocketAddr>) -> anyhow::Result<ExitCo
         stop.cancel();
     });
     match listen {
-        Some(address) => demo::serve(server::listen(address).await?, options).await?,
+        Some(address) => demo::serve(server::listen(address)?, options).await?,
         None => demo::serve_stdio(options).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ pub mod desk;
 pub mod discord;
 mod draft;
 mod flow;
+mod hosts;
 pub mod lanes;
 mod lines;
 mod live;

@@ -182,8 +182,12 @@ impl Engine {
         if starts && store.thread_at(&origin.conversation).await?.is_none() {
             return self.first_message(caller, said).await;
         }
-        let session = match access::authorize_message(store, &caller).await {
-            Ok((session, _)) => session,
+        let found = match access::authorize_message(store, &caller).await {
+            Ok((session, project)) => handlers::may_run(&self.0.context, &caller, &project).await.map(|()| session),
+            Err(error) => Err(error),
+        };
+        let session = match found {
+            Ok(session) => session,
             Err(error) => {
                 self.audit(&caller, "message".into(), format!("refused: {error}"));
                 return Err(error);
@@ -196,7 +200,11 @@ impl Engine {
 
     /// A message where no session is yet, for the project that goes without saying.
     async fn first_message(&self, caller: Caller, said: Said) -> Result<Ticket> {
-        let project = match access::default_project(self.work().store(), &caller).await {
+        let found = match access::default_project(self.work().store(), &caller).await {
+            Ok(project) => handlers::may_run(&self.0.context, &caller, &project).await.map(|()| project),
+            Err(error) => Err(error),
+        };
+        let project = match found {
             Ok(project) => project,
             Err(error) => {
                 self.audit(&caller, "message".into(), format!("refused: {error}"));

@@ -33,6 +33,7 @@ mod show;
 pub use candidates::candidates;
 use gaggle_commands::{Command, ProjectCommand, ProjectSecretCommand, SecretCommand, SessionCommand};
 pub use link::Links;
+pub use project::may_run;
 pub use service_run::Deploys;
 
 use crate::access::{Authorized, Policy};

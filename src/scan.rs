@@ -9,6 +9,7 @@ mod external;
 mod findings;
 mod image;
 mod kinds;
+mod lexicon;
 mod list;
 mod objects;
 mod secrets;

@@ -10,8 +10,11 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
+
+/// Connections that wait to be accepted.
+pub const WAITING: u32 = 1_024;
 
 /// Counts from now on. Fails if something counts already.
 pub fn metrics() -> anyhow::Result<PrometheusHandle> {
@@ -42,10 +45,24 @@ pub fn routes(metrics: PrometheusHandle, ready: Readiness) -> Router {
         .route("/metrics", get(async move || metrics.render()))
 }
 
-pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("`server.listen`: {address} cannot be listened on; choose another address"))
+/// Takes the address. Until it listens, whoever comes is refused at once: what waited for a program that starts would be done long
+/// after its sender was told that it was not.
+pub fn take(address: SocketAddr) -> anyhow::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let taken = socket.and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    });
+    taken.with_context(|| refused(address))
+}
+
+pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    take(address)?.listen(WAITING).with_context(|| refused(address))
+}
+
+fn refused(address: SocketAddr) -> String {
+    format!("`server.listen`: {address} cannot be listened on; choose another address")
 }
 
 pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {

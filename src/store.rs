@@ -20,7 +20,7 @@ mod turns;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use redb::{Database, ReadTransaction};
 
@@ -49,6 +49,8 @@ struct Inner {
     cipher: Arc<Cipher>,
     dir: PathBuf,
     known: people::Known,
+    /// Entries on their way to the audit log.
+    audited: Mutex<Vec<AuditEntry>>,
 }
 
 impl Store {
@@ -58,7 +60,7 @@ impl Store {
         let cipher = Arc::new(Cipher::load(dir, secret_key)?);
         let known = known(&db).map_err(|e| OpenError::new(dir, e.to_string(), "bring back a backup"))?;
         let writer = Writer::start(db.clone()).map_err(|e| OpenError::new(dir, e.to_string(), "look at the system's log"))?;
-        Ok(Self(Arc::new(Inner { db, writer, cipher, dir: dir.to_owned(), known })))
+        Ok(Self(Arc::new(Inner { db, writer, cipher, dir: dir.to_owned(), known, audited: Mutex::default() })))
     }
 
     pub fn cipher(&self) -> &Cipher {
@@ -74,16 +76,17 @@ impl Store {
         tokio::fs::metadata(self.0.dir.join(DATABASE)).await.map_or(0, |m| m.len())
     }
 
+    /// Reads a few entries by their keys at once, where it stands: their pages are in memory, or cost what an append to the journal
+    /// costs, which is less than to hand the work to another thread. For what grows with the store there is [`Self::read`].
+    fn look<T>(&self, job: impl FnOnce(&ReadTransaction) -> Result<T>) -> Result<T> {
+        use redb::ReadableDatabase as _;
+        job(&self.0.db.begin_read().map_err(broken)?)
+    }
+
     /// Reads a consistent state off the async threads.
     async fn read<T: Send + 'static>(&self, job: impl FnOnce(&ReadTransaction) -> Result<T> + Send + 'static) -> Result<T> {
-        let db = self.0.db.clone();
-        tokio::task::spawn_blocking(move || {
-            use redb::ReadableDatabase as _;
-            let tx = db.begin_read().map_err(broken)?;
-            job(&tx)
-        })
-        .await
-        .map_err(|e| Error::Broken(e.into()))?
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.look(job)).await.map_err(|e| Error::Broken(e.into()))?
     }
 
     /// Runs `job` in the next transaction and returns once that is durable. A job refuses before its first write.
@@ -102,7 +105,7 @@ impl Store {
 
     /// A value that only the store itself uses.
     pub async fn note(&self, key: &'static str) -> Result<Option<String>> {
-        self.read(move |tx| tx.fetch(&table::NOTES, &key.to_owned())).await
+        self.look(|tx| tx.fetch(&table::NOTES, &key.to_owned()))
     }
 
     pub async fn set_note(&self, key: &'static str, value: String) -> Result<()> {

@@ -1,9 +1,13 @@
 //! JSON values as YAML that people read.
 //!
 //! Invariant: every parser of YAML 1.1 or 1.2 reads back the same value: what could be taken for something else is quoted. Reads
-//! nothing.
+//! nothing; `guarded` is for those who do.
+
+mod guarded;
 
 use serde_json::Value;
+
+pub use guarded::{TAG_BEFORE_COMMA, guarded, tag_before_comma};
 
 /// What a manifest opens with; other keys of a document come in the order of the value's own maps.
 const FIRST: &[&str] = &["apiVersion", "kind", "metadata"];

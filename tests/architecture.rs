@@ -9,12 +9,12 @@ const MAY: &[(&str, &[&str])] = &[
     ("model", &["commands"]),
     ("error", &["model"]),
     // Pure: a file is read by whoever names it.
-    ("compose", &["model", "error"]),
+    ("compose", &["model", "error", "yaml"]),
     ("yaml", &[]),
     ("agent", &["model", "error"]),
     // The connection to an agent is what a runtime hands out.
     ("runtime", &["commands", "model", "error", "agent", "yaml"]),
-    ("clusters", &["model", "error", "runtime"]),
+    ("clusters", &["model", "error", "runtime", "yaml"]),
     // Its errors are those of the cluster.
     ("scan", &["model", "error", "runtime"]),
     // What is done to releases that are deployed; from whose hands and with which credentials is not its business.

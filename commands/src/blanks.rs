@@ -43,7 +43,7 @@ pub fn blanks(typed: &str) -> Option<(String, Vec<Blank>)> {
         let usual = arg.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
         let name = tree::option_name(arg);
         Blank {
-            about: arg.get_help().map(ToString::to_string).unwrap_or_default(),
+            about: tree::about_argument(arg, "; one in each line"),
             required: arg.is_required_set(),
             switch: tree::is_switch(arg),
             long: tree::is_list(arg) || arg.is_last_set() || arg.get_id() == "message",

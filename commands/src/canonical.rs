@@ -25,6 +25,10 @@ impl Command {
             "command" if !tree::is_word(value) => None,
             "env" | "set" => value.split_once('=').map(|(name, _)| format!("{name}=…")),
             "argv" => Some(argument(value)),
+            // What follows may be a token.
+            "url" | "repo" => {
+                Some(value.split_once(['?', '#']).map_or_else(|| value.to_owned(), |(before, _)| format!("{before}?…")))
+            }
             _ => Some(value.to_owned()),
         })
     }

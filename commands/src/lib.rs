@@ -51,7 +51,7 @@ pub use sensitive::{sensitive, sensitive_name, sensitive_value};
 pub use service::{ServiceChanges, ServiceCommand};
 pub use session::SessionCommand;
 pub use text::{is_command, parse_text};
-pub use tree::{grammar, leaves, option_name};
+pub use tree::{about_argument, grammar, leaves, option_name};
 pub use usage::{Parts as UsageParts, Usage};
 pub use values::{EnvVar, ImageRef, Period, PlainVar, Quantity};
 

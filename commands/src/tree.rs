@@ -124,6 +124,15 @@ pub fn option_name(arg: &Arg) -> String {
     }
 }
 
+/// What an argument is for, where it stands once: `several` says how it takes more than one value.
+pub fn about_argument(arg: &Arg, several: &str) -> String {
+    let about = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    match about.strip_suffix("; may be repeated") {
+        Some(one) => format!("{one}{several}"),
+        None => about,
+    }
+}
+
 /// Whether this is an argument's name, or another that it goes by; with hyphens.
 pub(crate) fn is_called(arg: &Arg, name: &str) -> bool {
     option_name(arg).replace('_', "-") == name || arg.get_all_aliases().unwrap_or_default().contains(&name)

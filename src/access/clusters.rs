@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use gaggle_commands::{ClusterCommand, Command, InfraCommand, Role, ServiceCommand, Site};
 
-use super::{Caller, Policy};
+use super::{Caller, Policy, keys};
 use crate::error::{Result, refused};
-use crate::model::{Cluster, ClusterId, Release};
+use crate::model::{Actor, Cluster, ClusterId, Origin, PersonId, Release};
 use crate::store::Store;
 
 /// `[clusters.rules]` of the configuration. What no rule gives is nobody's but admins' and owners'.
@@ -41,23 +41,43 @@ impl Policy {
         if self.cluster_rules.is_empty() {
             return cluster.shared.then_some(general.min(Role::Member));
         }
-        let keys: Vec<String> = self.keys(&caller.person, &caller.origin.actor).collect();
+        let own = caller.origin.actor.key();
+        let keys: Vec<&str> = keys(&caller.person, &own, &caller.origin.actor).collect();
         let fits = |rule: &&ClusterRule| {
-            rule.who.iter().any(|who| who == "everybody" || keys.contains(who))
+            rule.who.iter().any(|who| who == "everybody" || keys.contains(&who.as_str()))
                 && rule.clusters.iter().any(|pattern| like(pattern, &cluster.name))
                 && namespace.is_none_or(|namespace| rule.namespaces.iter().any(|pattern| like(pattern, namespace)))
         };
         self.cluster_rules.iter().filter(fits).map(|rule| rule.role.min(general)).max()
     }
 
+    /// Whether a project may be used in this namespace: by the right of its owner, or of whoever uses it now. In which groups an owner is
+    /// who is not there, nobody tells.
+    pub fn may_run(&self, caller: &Caller, owner: &PersonId, cluster: &Cluster, namespace: Option<&str>) -> bool {
+        let has = |caller: &Caller| self.role_on_cluster(caller, cluster, namespace).is_some_and(|role| role >= Role::Member);
+        if has(caller) {
+            return true;
+        }
+        let (surface, id) = owner.0.split_once(':').unwrap_or(("", &owner.0));
+        let actor = Actor { surface: surface.to_owned(), id: id.to_owned(), name: String::new(), groups: Vec::new() };
+        let role = self.role(owner, &actor);
+        has(&Caller {
+            person: owner.clone(),
+            role,
+            origin: Origin { actor: actor.into(), ..caller.origin.clone() },
+            ..caller.clone()
+        })
+    }
+
     /// Whether somebody may look into every namespace at once.
     pub fn sees_all_of(&self, caller: &Caller, cluster: &Cluster) -> bool {
-        let keys: Vec<String> = self.keys(&caller.person, &caller.origin.actor).collect();
+        let own = caller.origin.actor.key();
+        let keys: Vec<&str> = keys(&caller.person, &own, &caller.origin.actor).collect();
         caller.is_admin()
             || cluster.owner == caller.person
             || (self.cluster_rules.is_empty() && cluster.shared)
             || self.cluster_rules.iter().any(|rule| {
-                rule.who.iter().any(|who| who == "everybody" || keys.contains(who))
+                rule.who.iter().any(|who| who == "everybody" || keys.contains(&who.as_str()))
                     && rule.clusters.iter().any(|pattern| like(pattern, &cluster.name))
                     && rule.namespaces.iter().any(|pattern| pattern == "*")
             })
@@ -292,6 +312,38 @@ pub(super) async fn find_release(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_is_used_by_the_right_of_its_owner_or_of_its_user() {
+        use crate::model::ConversationId;
+        let policy = |who: &str| Policy {
+            default_role: Some(Role::Member),
+            cluster_rules: vec![ClusterRule {
+                who: vec![who.to_owned()],
+                clusters: vec!["prod".to_owned()],
+                namespaces: vec!["team-*".to_owned()],
+                role: Role::Member,
+            }],
+            ..Policy::default()
+        };
+        let bob = |groups: &[&str]| {
+            let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+            let actor = Actor { surface: "slack".into(), id: "B".into(), name: "bob".into(), groups };
+            let origin = Origin { actor: actor.into(), conversation: ConversationId("slack:C".into()), input: None };
+            Caller { person: PersonId("slack:B".into()), role: Some(Role::Member), executes: false, here: None, origin }
+        };
+        let ann = PersonId("slack:A".into());
+        let cluster: Cluster = serde_json::from_value(serde_json::json!({
+            "id": "c", "name": "prod", "owner": "slack:ADMIN", "shared": true, "server": "https://a", "kind": "token",
+            "created": "2026-01-01T00:00:00Z",
+        }))
+        .unwrap();
+        let may = |who: &str, groups: &[&str]| policy(who).may_run(&bob(groups), &ann, &cluster, Some("team-ann"));
+        // By name, either of both; by a group, who is there.
+        assert!(may("slack:A", &[]) && may("slack:B", &[]) && may("slack:STEAM", &["slack:STEAM"]));
+        assert!(!may("slack:STEAM", &[]) && !may("slack:E", &[]));
+        assert!(!policy("slack:A").may_run(&bob(&[]), &ann, &cluster, Some("other")));
+    }
 
     #[test]
     fn patterns() {

@@ -62,7 +62,8 @@ impl Agent for Acp {
     }
 
     fn prompt_ref(&self, session: &str, request: &str) -> PromptRef {
-        PromptRef { session: session.to_owned(), connection: self.connection(), request: request.to_owned(), sent: false }
+        let (session, request) = (session.to_owned(), request.to_owned());
+        PromptRef { session, connection: self.connection(), request, sent: false, cancelled: None }
     }
 
     async fn prompt(&self, prompt: &PromptRef, content: &[Content]) -> Result<Run, Failure> {

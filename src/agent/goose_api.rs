@@ -203,7 +203,7 @@ impl Agent for GooseApi {
     }
 
     fn prompt_ref(&self, session: &str, request: &str) -> PromptRef {
-        PromptRef { session: session.to_owned(), connection: None, request: request.to_owned(), sent: false }
+        PromptRef { session: session.to_owned(), connection: None, request: request.to_owned(), sent: false, cancelled: None }
     }
 
     async fn prompt(&self, prompt: &PromptRef, content: &[Content]) -> Result<Run, Failure> {

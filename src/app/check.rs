@@ -35,7 +35,7 @@ pub async fn run_check(file: &Path) -> anyhow::Result<ExitCode> {
         Err(e) => Health { what: "store".into(), found: e.what, fault: Some(e.fix) },
     });
     if let Some(address) = config.server.listen {
-        rows.push(match server::listen(address).await {
+        rows.push(match server::listen(address) {
             Ok(_) => Health { what: "server.listen".into(), found: format!("{address} is free"), fault: None },
             Err(_) if running => {
                 Health { what: "server.listen".into(), found: format!("{address} is in use while Gaggle runs"), fault: None }

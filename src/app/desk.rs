@@ -137,7 +137,10 @@ impl Desk for ChatDesk {
     }
 
     async fn unshown(&self) -> Vec<Turn> {
-        told(self.store.unshown().await)
+        let mut turns: Vec<Turn> = told(self.store.unshown().await);
+        // The program that took them is gone, and may have shown something of them that it had no time to note.
+        turns.iter_mut().for_each(|turn| turn.origin.input = None);
+        turns
     }
 
     async fn note(&self, key: &'static str) -> Option<String> {

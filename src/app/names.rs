@@ -14,13 +14,13 @@ pub type Asked = Arc<OnceLock<Engine>>;
 
 pub struct Known {
     engine: Asked,
-    operator: Actor,
+    operator: Arc<Actor>,
     runtime: Handle,
 }
 
 impl Known {
     /// To be made on an async thread, and asked on another.
-    pub fn new(engine: Asked, operator: Actor) -> Self {
+    pub fn new(engine: Asked, operator: Arc<Actor>) -> Self {
         Self { engine, operator, runtime: Handle::current() }
     }
 }

@@ -6,11 +6,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{Form, FormId};
+use crate::model::{Form, FormId, Notice, Reply};
 
 /// What nobody asks for any more is forgotten.
 const MEMORY: Duration = Duration::from_secs(45 * 60);
 const MOST: usize = 20_000;
+
+/// What was in the midst of being done when an earlier program ended may be refused now because it is done.
+pub fn tell_again(reply: &mut Reply) {
+    if reply.notice == Notice::Refused {
+        reply.text.push_str("\n\nGaggle was restarted while it did this, so it may be done already.");
+    }
+}
 
 /// Whoever answers one holds it.
 type Shared<A> = Arc<tokio::sync::Mutex<A>>;

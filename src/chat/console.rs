@@ -164,12 +164,12 @@ impl Console {
     }
 }
 
-fn actor(user: &str) -> Actor {
-    Actor { surface: SURFACE.into(), id: user.into(), name: user.into(), groups: Vec::new() }
+fn actor(user: &str) -> Arc<Actor> {
+    Arc::new(Actor { surface: SURFACE.into(), id: user.into(), name: user.into(), groups: Vec::new() })
 }
 
 /// Who sits at the console.
-pub fn operator() -> Actor {
+pub fn operator() -> Arc<Actor> {
     actor(OPERATOR)
 }
 

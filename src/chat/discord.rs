@@ -42,6 +42,7 @@ use tokio_util::task::TaskTracker;
 
 use super::asked::Asked;
 use super::desk::Desk;
+use super::draft::Claims;
 use super::lanes::Lanes;
 use super::{Chat, LiveTurn};
 use crate::error::Result;
@@ -111,6 +112,7 @@ struct Inner {
     /// Turns are shown one after the other in each thread.
     stages: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     shows: TaskTracker,
+    claims: Arc<Claims>,
     /// Milliseconds since 1970.
     seen: AtomicI64,
     missed: Mutex<Option<Timestamp>>,
@@ -176,6 +178,7 @@ impl Discord {
             used: used::Used::default(),
             stages: Mutex::default(),
             shows: TaskTracker::new(),
+            claims: Arc::default(),
             seen: AtomicI64::new(0),
             missed: Mutex::default(),
             missing: Notify::new(),

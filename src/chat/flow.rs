@@ -77,7 +77,7 @@ mod tests {
             id: TurnId(1),
             session: SessionId(1),
             project: ProjectId::from("p"),
-            origin: Origin { actor, conversation: ConversationId("slack:T1/C1#1.0".into()), input: None },
+            origin: Origin { actor: actor.into(), conversation: ConversationId("slack:T1/C1#1.0".into()), input: None },
             message: Message::new(PersonId("slack:U1".into()), "hi"),
             state: TurnState::Working,
             reason: None,

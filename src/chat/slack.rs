@@ -41,6 +41,7 @@ use tokio_util::task::TaskTracker;
 
 use super::asked::Asked;
 use super::desk::Desk;
+use super::draft::Claims;
 use super::lanes::Lanes;
 use super::{Chat, LiveTurn, split};
 use crate::error::{Result, refused};
@@ -113,6 +114,7 @@ struct Inner {
     homes: Mutex<HashMap<String, Option<String>>>,
     channels: Mutex<BTreeSet<String>>,
     showing: AtomicUsize,
+    claims: Arc<Claims>,
     shows: TaskTracker,
     /// Milliseconds since 1970.
     seen: AtomicI64,
@@ -175,6 +177,7 @@ impl Slack {
             homes: Mutex::default(),
             channels: Mutex::default(),
             showing: AtomicUsize::new(0),
+            claims: Arc::default(),
             shows: TaskTracker::new(),
             seen: AtomicI64::new(0),
             missed: Mutex::default(),
@@ -328,8 +331,22 @@ impl Slack {
         }
     }
 
+    /// The root that an earlier program posted for what is done once more.
+    async fn root_before(&self, workspace: &Workspace, place: &Place, nonce: &str) -> Option<String> {
+        let ask = self.asked().get(nonce)?;
+        if !ask.lock().await.is_again() {
+            return None;
+        }
+        let arguments =
+            [("channel", place.channel.clone()), ("limit", "200".to_owned()), ("include_all_metadata", "true".to_owned())];
+        let page = workspace.read("conversations.history", &arguments).await.ok()?;
+        let found =
+            page["messages"].as_array()?.iter().find(|m| m["metadata"]["event_payload"]["nonce"].as_str() == Some(nonce))?;
+        found["ts"].as_str().map(str::to_owned)
+    }
+
     /// Where a message cannot be written, and what helps.
-    async fn post_root(&self, workspace: &Workspace, place: &Place, text: &str) -> Result<String> {
+    async fn post_root(&self, workspace: &Workspace, place: &Place, text: &str, nonce: &str) -> Result<String> {
         let call = Call {
             api: "chat.postMessage",
             method: Method::Post,
@@ -337,7 +354,7 @@ impl Slack {
             thread: &place.channel,
             rank: Rank::Reply,
         };
-        let metadata = json!({ "event_type": "gaggle", "event_payload": { "kind": "root" } });
+        let metadata = json!({ "event_type": "gaggle", "event_payload": { "kind": "root", "nonce": nonce } });
         let body = json!({ "channel": place.channel, "text": text, "metadata": metadata });
         match workspace.send(call, &body).await {
             Ok(posted) => Ok(posted["ts"].as_str().unwrap_or_default().to_owned()),
@@ -394,7 +411,12 @@ impl Chat for Slack {
         let quoted: Vec<String> = split::pieces(message, blocks::SECTION).iter().map(|p| markdown::mrkdwn(p)).collect();
         let mut parts = quoted.into_iter();
         let first = parts.next().unwrap_or_default().replace('\n', "\n>");
-        let root = self.post_root(&workspace, &place, &format!("*{}* asks:\n>{first}", text::escape(&to.actor.name))).await?;
+        let nonce = to.input.as_deref().unwrap_or_default();
+        if let Some(root) = self.root_before(&workspace, &place, nonce).await {
+            return Ok(Some(Place::new(&place.team, &place.channel, Some(&root)).id()));
+        }
+        let text = format!("*{}* asks:\n>{first}", text::escape(&to.actor.name));
+        let root = self.post_root(&workspace, &place, &text, nonce).await?;
         let thread = Place::new(&place.team, &place.channel, Some(&root));
         for part in parts {
             self.note(&thread.id(), format!("> {}", part.replace('\n', "\n> "))).await;

@@ -151,7 +151,7 @@ impl From<Trouble> for Failure {
 }
 
 /// The error and all below it, also what an [`io::Error`] wraps, which it does not tell as its source.
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
+pub(super) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
     let mut all = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
@@ -164,7 +164,7 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'st
     all
 }
 
-fn known(error: &(dyn StdError + 'static)) -> Option<Failure> {
+pub(super) fn known(error: &(dyn StdError + 'static)) -> Option<Failure> {
     if let Some(forbidden) = error.downcast_ref::<Forbidden>() {
         return Some(Failure::Guarded(forbidden.clone()));
     }

@@ -11,7 +11,10 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::address::Allow;
+use super::failure::{self, Failure};
 
+/// How often an address may lead to another one.
+const LEADS: u32 = 3;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Without a byte for this long, nobody answers any more.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -25,22 +28,19 @@ pub enum Unfetched {
     Address,
     #[error("the server answers with HTTP {0}")]
     Status(u16),
-    #[error("it leads elsewhere (HTTP {0}), which is not followed")]
+    #[error("it leads elsewhere (HTTP {0}) again and again, or does not say where")]
     Elsewhere(u16),
     #[error("it is larger than {0} bytes")]
     Large(usize),
-    #[error("the server cannot be reached")]
-    Unreachable,
+    #[error("{0} cannot be reached")]
+    Unreachable(String),
+    #[error("{0}: {why}", why = .1.short())]
+    Failed(String, Failure),
 }
 
+/// At most `most` bytes. Forges lead from a page's address to the file's: each further address is judged as the first one was.
 pub async fn fetch(url: &str, allow: &Allow, most: usize) -> Result<Vec<u8>, Unfetched> {
-    let url = reqwest::Url::parse(url).map_err(|_| Unfetched::Address)?;
-    let host = url.host_str().map(str::to_owned).filter(|_| url.scheme() == "https").ok_or(Unfetched::Address)?;
-    // A resolver is not asked for a literal address.
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    if let Some(kind) = bare.parse().ok().and_then(|address| forbids(allow, address)).or_else(|| allow.forbids_host(&host)) {
-        return Err(Unfetched::Forbidden(host, kind));
-    }
+    let mut url = reqwest::Url::parse(url).map_err(|_| Unfetched::Address)?;
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -49,13 +49,22 @@ pub async fn fetch(url: &str, allow: &Allow, most: usize) -> Result<Vec<u8>, Unf
         .read_timeout(SILENCE)
         .dns_resolver(Arc::new(Public(allow.clone())))
         .build()
-        .map_err(|_| Unfetched::Unreachable)?;
-    let mut answer = client.get(url).send().await.map_err(|error| unreached(&error, &host))?;
-    match answer.status() {
-        status if status.is_redirection() => return Err(Unfetched::Elsewhere(status.as_u16())),
-        status if !status.is_success() => return Err(Unfetched::Status(status.as_u16())),
-        _ => {}
-    }
+        .map_err(|_| Unfetched::Unreachable(url.host_str().unwrap_or_default().to_owned()))?;
+    let mut leads = 0;
+    let (mut answer, host) = loop {
+        let host = judged(&url, allow)?;
+        let answer = client.get(url.clone()).send().await.map_err(|error| unreached(&error, &host))?;
+        match answer.status() {
+            status if status.is_redirection() => {
+                leads += 1;
+                let location = answer.headers().get(reqwest::header::LOCATION).and_then(|to| to.to_str().ok());
+                let next = location.and_then(|to| url.join(to).ok()).filter(|_| leads <= LEADS);
+                url = next.ok_or(Unfetched::Elsewhere(status.as_u16()))?;
+            }
+            status if !status.is_success() => return Err(Unfetched::Status(status.as_u16())),
+            _ => break (answer, host),
+        }
+    };
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| unreached(&error, &host))? {
         if bytes.len() + chunk.len() > most {
@@ -66,15 +75,26 @@ pub async fn fetch(url: &str, allow: &Allow, most: usize) -> Result<Vec<u8>, Unf
     Ok(bytes)
 }
 
-fn unreached(error: &reqwest::Error, host: &str) -> Unfetched {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(Refusal(kind)) = error.downcast_ref::<Refusal>() {
-            return Unfetched::Forbidden(host.to_owned(), kind);
-        }
-        cause = error.source();
+/// The host of an address from which something may be fetched.
+fn judged(url: &reqwest::Url, allow: &Allow) -> Result<String, Unfetched> {
+    let host = url.host_str().map(str::to_owned).filter(|_| url.scheme() == "https").ok_or(Unfetched::Address)?;
+    // A resolver is not asked for a literal address.
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse().ok().and_then(|address| forbids(allow, address)).or_else(|| allow.forbids_host(&host)) {
+        Some(kind) => Err(Unfetched::Forbidden(host, kind)),
+        None => Ok(host),
     }
-    Unfetched::Unreachable
+}
+
+fn unreached(error: &reqwest::Error, host: &str) -> Unfetched {
+    let chain = failure::chain(error);
+    if let Some(Refusal(kind)) = chain.iter().find_map(|error| error.downcast_ref()) {
+        return Unfetched::Forbidden(host.to_owned(), kind);
+    }
+    match chain.into_iter().find_map(failure::known) {
+        Some(failure) => Unfetched::Failed(host.to_owned(), failure),
+        None => Unfetched::Unreachable(host.to_owned()),
+    }
 }
 
 fn forbids(allow: &Allow, address: IpAddr) -> Option<&'static str> {

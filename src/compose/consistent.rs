@@ -241,6 +241,9 @@ fn numbers(name: &str, service: &Json, wrong: &dyn Fn(&[&str], String) -> Result
     Ok(())
 }
 
+/// Names of a ring that are told.
+const RING: usize = 12;
+
 /// Services that wait for each other would never start.
 fn cycles(parts: &Parts<'_>, services: &Things) -> Result<()> {
     #[derive(Clone, Copy, PartialEq)]
@@ -274,7 +277,10 @@ fn cycles(parts: &Parts<'_>, services: &Things) -> Result<()> {
                     Some(Seen::Done) => {}
                     Some(Seen::Open) => {
                         let from = stack.iter().position(|(name, _)| *name == other).unwrap_or(0);
-                        let names: Vec<&str> = stack[from..].iter().map(|(name, _)| *name).chain([other]).collect();
+                        let mut names: Vec<&str> = stack[from..].iter().map(|(name, _)| *name).chain([other]).collect();
+                        if names.len() > RING {
+                            names.splice(RING / 2..names.len() - RING / 2, ["…"]);
+                        }
                         let last = stack.last().map_or(other, |(name, _)| name);
                         let place = parts.place(&["services", last, "depends_on", other]);
                         return fault(place, format!("services wait for each other: {}", names.join(" → ")));

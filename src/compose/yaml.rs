@@ -10,6 +10,7 @@ use libyaml_safer::{EventData, Parser, ScalarStyle};
 use super::budget::{self, Budget};
 use super::fault::{Fault, Result, fault};
 use super::node::{Map, Mark, Node, Path, Value};
+use crate::yaml;
 use scalar::Scalar;
 
 /// One document of a file.
@@ -54,10 +55,9 @@ pub fn documents(bytes: &[u8], file: u16, budget: &mut Budget) -> Result<Vec<Doc
     if !ended {
         whole.push(b'\n');
     }
-    // It has one place left that is known to panic: a tag right before a comma, `[!a, b]`.
-    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parse(&whole, ended, file, budget)));
-    read.unwrap_or_else(|_| {
-        fault(Mark { file, line: 1, column: 1 }, "not YAML that can be read here: is a tag followed by a comma?")
+    yaml::guarded(|| parse(&whole, ended, file, budget)).unwrap_or_else(|| {
+        let (line, column) = yaml::tag_before_comma(&String::from_utf8_lossy(&whole)).unwrap_or((1, 1));
+        fault(Mark { file, line, column }, yaml::TAG_BEFORE_COMMA)
     })
 }
 

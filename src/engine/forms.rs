@@ -92,7 +92,10 @@ impl Engine {
         }
         let mut fields = Vec::new();
         for blank in blanks {
+            let person = blank.candidates == Candidates::People;
             let options = match blank.choices.is_empty() {
+                // Those that are known are not all that there are.
+                true if person => Vec::new(),
                 true => handlers::candidates(&self.0.context, &caller, &blank.candidates).await?,
                 false => blank.choices,
             };
@@ -114,6 +117,7 @@ impl Engine {
                 options,
                 long: blank.long,
                 switch: blank.switch,
+                person,
                 ..Field::new(blank.name.clone(), label(&blank.name))
             });
         }
@@ -244,9 +248,15 @@ impl Engine {
     }
 }
 
-/// A name as people read it: `new_name` is `New name`.
+/// A name as people read it: `new_name` is `New name`, `cpu` is `CPU`.
 fn label(name: &str) -> String {
-    let mut letters = name.chars().map(|c| if matches!(c, '_' | '-') { ' ' } else { c });
+    let words = name.split(['_', '-']).map(|word| match word {
+        "cpu" | "id" | "tls" | "url" => word.to_uppercase(),
+        "cmd" => "command".to_owned(),
+        _ => word.to_owned(),
+    });
+    let text = words.collect::<Vec<_>>().join(" ");
+    let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 

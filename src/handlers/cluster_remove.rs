@@ -1,10 +1,12 @@
 //! `/cluster remove`: what the cluster carries is told first, and what becomes of it.
 
+use futures_util::future::join_all;
+
 use super::cluster::reached_anew;
 use super::{Context, Step, cards, show};
 use crate::access::Authorized;
 use crate::error::{Result, refused};
-use crate::model::{Project, Reply, Values};
+use crate::model::{ClusterId, Project, Reply, Values};
 
 pub async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<Step> {
     let (cluster, _) = call.cluster()?;
@@ -19,8 +21,7 @@ pub async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<S
         .filter(|release| release.cluster == cluster.id)
         .map(|release| format!("`{}` in `{}`", release.name, release.namespace))
         .collect();
-    let projects = store.all_projects().await?.into_iter().filter(|project| project.cluster.as_ref() == Some(&cluster.id));
-    let projects: Vec<Project> = projects.collect();
+    let projects = projects_in(context, &cluster.id).await?;
     if !yes && call.values.is_none() {
         let mut carries = match carried.is_empty() {
             true => String::new(),
@@ -47,6 +48,9 @@ pub async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<S
     if !store.remove_cluster(&cluster.id).await? {
         return refused(format!("The cluster `{}` was removed in the meantime.", cluster.name));
     }
+    // Starts that have begun are taken back while somebody can.
+    let projects = projects_in(context, &cluster.id).await?;
+    join_all(projects.iter().map(|project| context.work.let_go(&project.id))).await;
     reached_anew(context, &cluster.id).await;
     for project in &projects {
         context.work.strand(&project.id, &format!("Its cluster `{}` was removed from Gaggle.", cluster.name)).await?;
@@ -61,4 +65,9 @@ pub async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<S
     };
     let text = format!("Removed the cluster `{}` and its credentials.{forgotten}", cluster.name);
     Ok(Step::Reply(Reply::ok(text).with("clusters", [(); 0])))
+}
+
+async fn projects_in(context: &Context, cluster: &ClusterId) -> Result<Vec<Project>> {
+    let all = context.work.store().all_projects().await?;
+    Ok(all.into_iter().filter(|project| project.cluster.as_ref() == Some(cluster)).collect())
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, show};
+use super::{Context, project as projects, show};
 use crate::access::Authorized;
 use crate::error::{Error, Result, refused};
 use crate::model::{Progress, Reply, StepState, clip};
@@ -24,6 +24,7 @@ const SHOW_EVERY: Duration = Duration::from_secs(1);
 
 pub async fn exec(context: &Context, call: &Authorized, argv: &[String], timeout: Period) -> Result<Reply> {
     let (project, work) = (call.project()?, &context.work);
+    projects::may_run(context, &call.caller, project).await?;
     work.runtime().supports(project.cluster.as_ref(), Feature::Exec)?;
     if work.runtime().endpoint(&project.id).await.is_none() {
         let name = &project.name;

@@ -4,7 +4,7 @@ use gaggle_commands::{ProjectCommand, Role};
 use serde_json::Value;
 
 use super::{Context, cards, exec, log, project_channel, project_settings, project_status, secret, show};
-use crate::access::{self, Authorized};
+use crate::access::{self, Authorized, Caller};
 use crate::error::{Result, refused};
 use crate::model::{Cluster, PersonId, Project, ProjectId, Reply, Settings, Status, Timestamp};
 use crate::runtime::{Feature, LogQuery};
@@ -24,6 +24,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ProjectComma
         ProjectCommand::Activate { .. } => activate(context, call).await,
         ProjectCommand::Deactivate { .. } => deactivate(context, call).await,
         ProjectCommand::Restart { .. } => {
+            may_run(context, &call.caller, call.project()?).await?;
             context.work.restart(&call.project()?.id, &call.caller.origin).await?;
             running(context, &call.project()?.id, "was restarted", call).await
         }
@@ -88,6 +89,24 @@ async fn cluster_for(context: &Context, call: &Authorized, name: &str) -> Result
             namespace.map(|namespace| format!(" (they would be in its namespace `{namespace}`)")).unwrap_or_default()
         )),
     }
+}
+
+/// Whether a project may still be used where it runs: the rules of its cluster may be others than when it was made. One whose cluster is
+/// gone is refused where it is looked for.
+pub async fn may_run(context: &Context, caller: &Caller, project: &Project) -> Result<()> {
+    let Some(on) = &project.cluster else { return Ok(()) };
+    let Some(cluster) = context.work.store().cluster(on).await? else { return Ok(()) };
+    let namespace = context.work.runtime().namespace_of(&project.owner, Some(on)).await?;
+    if context.policy.may_run(caller, &project.owner, &cluster, namespace.as_deref()) {
+        return Ok(());
+    }
+    refused(format!(
+        "The project `{}` is in the cluster `{}`{}, where it may not be used any more. Ask an admin for a rule under `[clusters.rules]`; what \
+         was done in it can still be read, and the project be stopped and deleted.",
+        project.name,
+        cluster.name,
+        namespace.map(|namespace| format!(", in the namespace `{namespace}`")).unwrap_or_default()
+    ))
 }
 
 /// With the buttons for what can be done next.
@@ -234,6 +253,7 @@ async fn change(
 
 async fn activate(context: &Context, call: &Authorized) -> Result<Reply> {
     let project = call.project()?;
+    may_run(context, &call.caller, project).await?;
     let already = project.status == Status::Active && context.work.runtime().endpoint(&project.id).await.is_some();
     context.work.activate(&project.id, &call.caller.origin).await?;
     running(context, &project.id, if already { "is active already" } else { "is active" }, call).await

@@ -121,7 +121,8 @@ async fn add(context: &Context, call: &Authorized, name: &str, url: Option<&str>
     }
     let surveyed = context.catalogue.check(name, &text).await?;
     let shared = call.caller.is_admin();
-    let from = url.map(str::to_owned);
+    // What follows `?` may be a token, and is of no use later.
+    let from = url.map(|url| url.split(['?', '#']).next().unwrap_or(url).to_owned());
     context.work.store().keep_compose_file(name.to_owned(), call.caller.person.clone(), shared, from, &text).await?;
     let ids: Vec<String> = services(&surveyed.project).iter().map(|service| format!("`{name}:{service}`")).collect();
     let verb = if existing.is_some() { "Replaced" } else { "Added" };

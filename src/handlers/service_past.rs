@@ -164,7 +164,8 @@ pub async fn export(context: &Context, call: &Authorized) -> Result<Reply> {
     let secrets: Vec<(String, SecretString)> = service_build::secrets(context, &release.id).await?;
     let target = service_build::target(context, release, cluster).await?;
     let built = service_build::build(context, release, &target, &file, &surveyed, &secrets).await?;
-    let options = release::Options { waiting: Some(Waiting::default()), seal: None, ..built.options };
+    // Sealed as what was deployed is: applied over it, the tree changes no pod for its secrets.
+    let options = release::Options { waiting: Some(Waiting::default()), ..built.options };
     let files = release::export(&built.bundle, &options);
     let count = files.len();
     let archive = super::archive::tar_gz(&release.name, files.iter().map(|file| (file.path.as_str(), file.content.as_str())))?;

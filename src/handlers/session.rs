@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gaggle_commands::{Role, SessionCommand};
 
-use super::{Context, show};
+use super::{Context, project, show};
 use crate::access::Authorized;
 use crate::error::{Result, refused};
 use crate::model::{Message, Reply, Said, Session, TurnState};
@@ -83,6 +83,7 @@ async fn stop(context: &Context, call: &Authorized) -> Result<Reply> {
 
 pub async fn retry(context: &Context, call: &Authorized) -> Result<TurnTicket> {
     let session = call.session()?;
+    project::may_run(context, &call.caller, call.project()?).await?;
     if context.work.is_busy(session.id) {
         return refused("An answer is under way in this session. Wait for it, or stop it with `/session stop`.");
     }

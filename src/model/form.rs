@@ -30,6 +30,9 @@ pub struct Field {
     /// Yes or no: its value is `true` or `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub switch: bool,
+    /// Somebody, whoever it is: surfaces that have a menu of all people show that one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub person: bool,
 }
 
 impl Field {
@@ -46,6 +49,7 @@ impl Field {
             long: false,
             file: false,
             switch: false,
+            person: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who speaks, and where. Says nothing of what they may do.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::ConversationId;
 
@@ -46,7 +47,7 @@ impl Actor {
 /// Where an input came from and so where its answer goes. Durable with a turn, so that an answer finds its way after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Origin {
-    pub actor: Actor,
+    pub actor: Arc<Actor>,
     /// Where it was said: a channel or a thread.
     pub conversation: ConversationId,
     /// The surface's id of the input; `None` once the program that took it is gone.

@@ -85,6 +85,10 @@ pub struct PromptRef {
     /// Whether the agent has confirmed that it took the prompt.
     #[serde(default)]
     pub sent: bool,
+    /// The turn's last state, and why, if the agent was told to stop: kept before it is, for it does not tell a part of an answer from
+    /// the whole afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<(TurnState, Option<String>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

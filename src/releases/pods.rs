@@ -128,7 +128,8 @@ pub async fn exec(target: &Target, workload: &str, command: Vec<String>) -> Resu
     let found = pods(&calls, workload).await.map_err(tell)?;
     let living = || found.iter().filter(|pod| !pod.deleting);
     let runs = |pod: &&PodSeen| pod.agent.as_ref().is_some_and(|container| matches!(container.state, State::Running));
-    let Some(pod) = living().find(|pod| pod.ready).or_else(|| living().find(runs)) else {
+    // The newest: an older one may be about to go.
+    let Some(pod) = living().rfind(|pod| pod.ready).or_else(|| living().rfind(runs)) else {
         return Err(Error::Refused(format!("No pod of `{workload}` runs now, so nothing can be run in it.")));
     };
     let hidden = secrets(&calls).await.map_err(tell)?;

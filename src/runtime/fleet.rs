@@ -140,7 +140,11 @@ impl Runtime for Fleet {
 
     async fn activate(&self, launch: Launch, steps: Steps) -> Result<Endpoint> {
         self.place(&launch.project, launch.cluster.as_ref());
-        self.of(&launch.identity()).await?.activate(launch, steps).await
+        let of = launch.identity();
+        let endpoint = self.of(&of).await?.activate(launch, steps).await?;
+        // A cluster that went meanwhile is no place to be active in.
+        self.of(&of).await?;
+        Ok(endpoint)
     }
 
     async fn deactivate(&self, of: &Identity, steps: Steps) -> Result<()> {

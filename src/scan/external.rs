@@ -14,6 +14,9 @@ use crate::model::infra::{Confidence, Evidence};
 /// There is no image, no pod and often no port, so its own name is enough if nothing disagrees.
 const NAME: u16 = 60;
 const HOST: u16 = 60;
+/// Hosts of which only the port tells what they are.
+const EITHER: &[&str] = &[".rds.amazonaws.com", ".rds.amazonaws.com.cn", ".aivencloud.com", ".db.ondigitalocean.com"];
+const DATABASES: &[&str] = &["postgres", "mysql"];
 
 /// The Services by namespace and name.
 pub struct Places<'a> {
@@ -91,6 +94,11 @@ fn one(kinds: &Kinds, places: &Places, found: &[Match], at: usize, service: &Ser
         }
         if let Some(suffix) = provided(row) {
             evidence.push(Evidence { weight: HOST, text: format!("it leads to a host of {suffix}") });
+        }
+        if let Some(suffix) = EITHER.iter().find(|suffix| host.trim_end_matches('.').ends_with(**suffix))
+            && DATABASES.contains(&row.name.as_str())
+        {
+            evidence.push(Evidence { weight: 30, text: format!("it leads to a host of {}", &suffix[1..]) });
         }
         if let Some(port) = ports.iter().find(|p| row.ports.contains(&p.port)) {
             evidence.push(Evidence { weight: 30, text: format!("port {} is {}'s", port.port, row.name) });

@@ -41,6 +41,8 @@ const ROLES: &[&str] = &[
 ];
 /// Services that do not take writes.
 const READERS: &[&str] = &["read", "ro", "r", "replica", "replicas", "repl", "secondary", "slave", "follower", "standby"];
+/// What selects one pod of several.
+const ONE_POD: &[&str] = &["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"];
 const WRITERS: &[&str] = &["primary", "master", "rw", "leader", "active", "mongos", "bootstrap"];
 
 pub fn findings(kinds: &Kinds, state: &State, matches: &[Match], nodes: Nodes) -> Vec<Finding> {
@@ -69,7 +71,8 @@ fn order(state: &State, found: &Match) -> (bool, bool, bool, bool, bool, bool, R
     let external = service.spec.kind == "ExternalName";
     let (ready, _) = state.ready(std::iter::once(&found.service));
     let headless = is_headless(service);
-    (external, ready == 0, found.odd, has(READERS), headless, !has(WRITERS), Reverse(found.score), service.metadata.name.clone())
+    let part = has(READERS) || service.spec.selector.keys().any(|key| ONE_POD.contains(&key.as_str()));
+    (external, ready == 0, found.odd, part, headless, !has(WRITERS), Reverse(found.score), service.metadata.name.clone())
 }
 
 /// Unites those that lead to the same pods, have the same selector, the same operator's cluster, or are roles of one release.

@@ -4,6 +4,7 @@
 //! whatever the text.
 
 use super::kinds::Kinds;
+use super::lexicon::PROGRAMS;
 use super::words::{Head, split};
 
 /// What an image is.
@@ -93,7 +94,12 @@ pub fn says(kinds: &Kinds, image: &str) -> Says {
             Some(Head::Other { passing }) => Says::Other { passing },
             _ => Says::Nothing,
         },
-        Head::Unknown => Says::Nothing,
+        // A part of another program, as in `starrocks/fe-ubuntu`.
+        Head::Unknown => match before.filter(|folder| PROGRAMS.contains(&folder.as_str())).map(|folder| kinds.words.head(folder))
+        {
+            Some(Head::Other { passing }) => Says::Other { passing },
+            _ => Says::Nothing,
+        },
     }
 }
 

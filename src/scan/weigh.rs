@@ -32,6 +32,10 @@ const NUMBER: u16 = 30;
 const COMMON_NUMBER: u16 = 20;
 const COMMON: &[u16] = &[80, 443, 3000, 5000, 7000, 8000, 8080, 8443, 9000, 9090];
 const PORT_NAME: u16 = 30;
+/// A protocol, which others speak at the same number.
+const PROTOCOL: u16 = 20;
+/// Another port of the same Service, which is the kind's too.
+const BESIDE: u16 = 20;
 const NAME: u16 = 30;
 const WORKLOAD: u16 = 20;
 const PROGRAM: u16 = 40;
@@ -91,7 +95,9 @@ struct Signs {
 
 /// What a port's name says.
 struct PortName {
+    /// Those that a word of it stands for come first.
     kinds: Vec<usize>,
+    words: usize,
     unfit: bool,
 }
 
@@ -268,7 +274,13 @@ impl<'a> Weigher<'a> {
         }
         if named {
             let name = if port.name.is_empty() { &port.app_protocol } else { &port.name };
-            evidence.push(Evidence { weight: PORT_NAME, text: format!("the port is called {name}") });
+            let weight = if here.name.kinds[..here.name.words].contains(&kind) { PORT_NAME } else { PROTOCOL };
+            evidence.push(Evidence { weight, text: format!("the port is called {name}") });
+        }
+        let own = |number: u16| !COMMON.contains(&number) && (row.ports.contains(&number) || row.side_ports.contains(&number));
+        let others = self.state.services[at].spec.ports.iter().filter(|other| other.port != port.port);
+        if let Some(other) = others.map(|other| other.port).find(|number| own(*number)) {
+            evidence.push(Evidence { weight: BESIDE, text: format!("port {other} beside it is {}'s, too", row.name) });
         }
         if signs.name == Head::Kind(kind) {
             let name = &self.state.services[at].metadata.name;
@@ -327,10 +339,11 @@ impl<'a> Weigher<'a> {
         let each = words.iter().map(|word| self.kinds.words.head(word));
         let mut kinds: Vec<usize> =
             each.chain(whole).filter_map(|head| if let Head::Kind(kind) = head { Some(kind) } else { None }).collect();
+        let meant = kinds.len();
         let own = |row: &KindRow| !row.port_names.is_empty() && words.iter().any(|word| row.port_names.contains(word));
         kinds.extend(self.kinds.rows().iter().enumerate().filter(|(_, row)| own(row)).map(|(kind, _)| kind));
         let unfit = words.iter().any(|word| UNFIT.contains(&word.as_str()));
-        PortName { kinds, unfit }
+        PortName { kinds, words: meant, unfit }
     }
 
     fn images(&self, at: usize, port: &ServicePort, target: Option<u16>) -> Images<'a> {
@@ -377,15 +390,18 @@ impl<'a> Weigher<'a> {
         found
     }
 
-    /// By its image, unless it plainly runs another program.
+    /// By its image, unless it plainly runs another program. Where the image says nothing, only a program that names a kind does, as
+    /// `redis-exporter`: `server` or `httpd` may be anything.
     fn container(&self, container: &'a Container) -> Says {
         let says = self.says(&container.image);
-        let Says::Is(kind) = says else { return says };
-        match program(container) {
-            Some(program) if !self.kinds.rows()[kind].commands.contains(&program) => match self.kinds.words.head(&program) {
-                Head::Other { passing } => Says::Other { passing },
-                _ => says,
-            },
+        let Some(program) = program(container) else { return says };
+        let decides = match says {
+            Says::Is(kind) | Says::Looks(kind) => !self.kinds.rows()[kind].commands.contains(&program),
+            Says::Nothing => split(&program).iter().any(|word| matches!(self.kinds.words.head(word), Head::Kind(_))),
+            Says::Other { .. } => false,
+        };
+        match self.kinds.words.head(&program) {
+            Head::Other { passing } if decides => Says::Other { passing },
             _ => says,
         }
     }
@@ -402,6 +418,7 @@ impl<'a> Weigher<'a> {
             other: matches!(name, Head::Other { .. }),
             roles: split(&service.metadata.name),
         };
+        let named = matches!(name, Head::Kind(_)) || self.kinds.words.is_store(&service.metadata.name);
         let sources: Vec<&Labels> =
             [Some(&service.metadata.labels), Some(&service.spec.selector), pod].into_iter().flatten().collect();
         for labels in &sources {
@@ -410,7 +427,9 @@ impl<'a> Weigher<'a> {
                 match head(value) {
                     Head::Kind(kind) => signs.add(kind, *weight, format!("the label {key} is {value}")),
                     // What a chart is called its parts need not be.
-                    Head::Other { .. } if !key.ends_with("chart") => signs.other = true,
+                    // And an application's label on its store tells whose it is.
+                    Head::Other { .. } if key.ends_with("chart") || (named && self.kinds.words.is_application(value)) => {}
+                    Head::Other { .. } => signs.other = true,
                     _ => {}
                 }
                 if key.ends_with("component") {

@@ -4,306 +4,13 @@
 
 use std::collections::HashMap;
 
-/// Things that work *with* a store and are none.
-const OTHER: &[&str] = &[
-    "adapter",
-    "admin",
-    "agent",
-    "alertmanager",
-    "alerts",
-    "api",
-    "attu",
-    "autoscaler",
-    "backrest",
-    "backup",
-    "backups",
-    "barman",
-    "bench",
-    "benchmark",
-    "bot",
-    "bouncer",
-    "box",
-    "bridge",
-    "browser",
-    "cleaner",
-    "cleanup",
-    "cli",
-    "collector",
-    "commander",
-    "compass",
-    "connect",
-    "connector",
-    "console",
-    "consumer",
-    "crawler",
-    "cron",
-    "cronjob",
-    "csi",
-    "curator",
-    "dashboard",
-    "dashboards",
-    "debezium",
-    "dump",
-    "dumper",
-    "envoy",
-    "etl",
-    "explorer",
-    "exporter",
-    "exporters",
-    "express",
-    "function",
-    "gatekeeper",
-    "gateway",
-    "grafana",
-    "graphql",
-    "gui",
-    "handler",
-    "haproxy",
-    "importer",
-    "indexer",
-    "ingester",
-    "ingestor",
-    "init",
-    "initializer",
-    "injector",
-    "insight",
-    "job",
-    "keeper",
-    "kibana",
-    "ksqldb",
-    "listener",
-    "loader",
-    "logger",
-    "logstash",
-    "manager",
-    "metrics",
-    "migrate",
-    "migration",
-    "migrations",
-    "migrator",
-    "mirror",
-    "mirrormaker",
-    "monitor",
-    "monitoring",
-    "notifier",
-    "operator",
-    "operators",
-    "pgbackrest",
-    "pgbouncer",
-    "pgpool",
-    "plugin",
-    "pooler",
-    "processor",
-    "producer",
-    "provider",
-    "provisioner",
-    "proxy",
-    "proxysql",
-    "publisher",
-    "pushgateway",
-    "reaper",
-    "receiver",
-    "reloader",
-    "replicator",
-    "rest",
-    "restore",
-    "router",
-    "runner",
-    "scaler",
-    "scheduler",
-    "scraper",
-    "sdk",
-    "seed",
-    "seeder",
-    "sentinel",
-    "shell",
-    "sidecar",
-    "sink",
-    "stats",
-    "studio",
-    "subscriber",
-    "surveyor",
-    "sync",
-    "syncer",
-    "tester",
-    "tool",
-    "toolbox",
-    "tools",
-    "ui",
-    "viewer",
-    "watcher",
-    "web",
-    "webhook",
-    "webhooks",
-    "webui",
-    "workbench",
-    "worker",
-    "workers",
-];
-
-/// Of these, those that pass requests on to what stands behind them. A proxy is no finding of its own: it keeps nothing, and the
-/// store behind it may be of another version, or elsewhere. Only beside the store in the same pod does it lead to that one alone.
-const PASSING: &[&str] =
-    &["proxy", "envoy", "haproxy", "pgbouncer", "bouncer", "pooler", "proxysql", "router", "gateway", "nginx"];
-
-/// Programs with names of their own, as images are called.
-const PROGRAMS: &[&str] = &[
-    "adminer",
-    "adminmongo",
-    "airflow",
-    "akhq",
-    "argocd",
-    "arangodb",
-    "authelia",
-    "beats",
-    "burrow",
-    "caddy",
-    "cerebro",
-    "cloudbeaver",
-    "cmak",
-    "codis",
-    "cockroach",
-    "cockroachdb",
-    "consul",
-    "coredns",
-    "couchbase",
-    "couchdb",
-    "dejavu",
-    "dex",
-    "dgraph",
-    "elastichq",
-    "elasticvue",
-    "etcdkeeper",
-    "ferretdb",
-    "filebeat",
-    "fluentbit",
-    "fluentd",
-    "ghost",
-    "gitea",
-    "gitlab",
-    "hasura",
-    "httpd",
-    "influxdb",
-    "jaeger",
-    "jenkins",
-    "kafdrop",
-    "kafkacat",
-    "kafkahq",
-    "kcat",
-    "kminion",
-    "kowl",
-    "loki",
-    "maxscale",
-    "mcrouter",
-    "medusa",
-    "meilisearch",
-    "metabase",
-    "metricbeat",
-    "mimir",
-    "minikube",
-    "mongoku",
-    "n8n",
-    "nextcloud",
-    "nginx",
-    "nosqlclient",
-    "nutcracker",
-    "odyssey",
-    "openwebui",
-    "pgadmin",
-    "pgcat",
-    "pghero",
-    "pgweb",
-    "phpldapadmin",
-    "phpmyadmin",
-    "phppgadmin",
-    "phpredisadmin",
-    "postgraphile",
-    "postgrest",
-    "predixy",
-    "pulsar",
-    "redash",
-    "redisinsight",
-    "redpandaconsole",
-    "rediscommander",
-    "solr",
-    "sonarqube",
-    "stargate",
-    "superset",
-    "supavisor",
-    "tempo",
-    "thanos",
-    "tidb",
-    "traefik",
-    "twemproxy",
-    "typesense",
-    "vaultwarden",
-    "victoriametrics",
-    "wordpress",
-    "yugabyte",
-    "yugabytedb",
-    "zipkin",
-    "zookeeper",
-];
-
-/// Words that only an image's name has for what is not the store itself; a Service `etcd-client` is where clients go.
-const OTHER_IMAGES: &[&str] =
-    &["client", "frontend", "backend", "app", "connect", "csi", "service", "controller", "schema", "registry"];
-
-/// Words that say nothing of what a thing is.
-const NEUTRAL: &[&str] = &[
-    "alpine",
-    "amd64",
-    "arm64",
-    "base",
-    "bookworm",
-    "bullseye",
-    "cache",
-    "cluster",
-    "community",
-    "container",
-    "custom",
-    "data",
-    "database",
-    "db",
-    "debian",
-    "dev",
-    "docker",
-    "enterprise",
-    "fips",
-    "ha",
-    "image",
-    "images",
-    "leader",
-    "library",
-    "main",
-    "master",
-    "my",
-    "node",
-    "oss",
-    "our",
-    "primary",
-    "prod",
-    "production",
-    "queue",
-    "replica",
-    "secondary",
-    "server",
-    "slim",
-    "staging",
-    "stable",
-    "standalone",
-    "store",
-    "svc",
-    "ubi",
-    "ubuntu",
-    "v",
-    "x86",
-];
+use super::lexicon::{APPLICATIONS, NEUTRAL, OTHER, OTHER_IMAGES, PASSING, PROGRAMS, STORES};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Word {
     Kind(usize),
     Other { passing: bool },
+    Application,
     Neutral,
 }
 
@@ -337,6 +44,9 @@ impl Words {
         for word in OTHER.iter().chain(PROGRAMS) {
             known.insert((*word).to_owned(), passing(word));
         }
+        for word in APPLICATIONS {
+            known.insert((*word).to_owned(), Word::Application);
+        }
         let mut images = HashMap::new();
         for word in OTHER_IMAGES {
             images.insert((*word).to_owned(), passing(word));
@@ -365,8 +75,12 @@ impl Words {
         let words = split(name);
         let own = |word: &str| self.images.get(word).copied();
         for word in &words {
-            if let Some(Word::Other { passing }) = own(word).or_else(|| self.one(word)) {
-                return Head::Other { passing };
+            match own(word).or_else(|| self.one(word)) {
+                Some(Word::Other { passing }) => return Head::Other { passing },
+                Some(Word::Application) if !words.iter().any(|word| STORES.contains(&word.as_str())) => {
+                    return Head::Other { passing: false };
+                }
+                _ => {}
             }
         }
         self.last(&words, own)
@@ -374,16 +88,34 @@ impl Words {
 
     fn last(&self, words: &[String], own: impl Fn(&str) -> Option<Word>) -> Head {
         let end = words.iter().position(|word| word == "for").unwrap_or(words.len());
+        let mut unknown = Head::Unknown;
         for at in (0..end).rev() {
             let joined = at.checked_sub(1).and_then(|before| self.known.get(&format!("{}{}", words[before], words[at])));
             let meant = own(&words[at]).or_else(|| joined.copied()).or_else(|| self.one(&words[at]));
             match meant {
                 Some(Word::Kind(kind)) => return Head::Kind(kind),
                 Some(Word::Other { passing }) => return Head::Other { passing },
+                // Of `harbor-db` nobody knows what it is, but no Harbor.
+                Some(Word::Application) if !words[at..end].iter().any(|word| STORES.contains(&word.as_str())) => {
+                    unknown = Head::Other { passing: false };
+                }
                 _ => {}
             }
         }
-        Head::Unknown
+        unknown
+    }
+
+    /// Whether a name says that the thing is some store.
+    pub fn is_store(&self, name: &str) -> bool {
+        let words = split(name);
+        words.iter().any(|word| STORES.contains(&word.as_str())) && self.head(name) == Head::Unknown
+    }
+
+    /// Whether a name is that of an application, and of nothing else.
+    pub fn is_application(&self, name: &str) -> bool {
+        let mut words =
+            split(name).into_iter().filter_map(|word| self.one(&word)).filter(|word| *word != Word::Neutral).peekable();
+        words.peek().is_some() && words.all(|word| word == Word::Application)
     }
 
     /// Whether no word of a name tells anything.

@@ -20,7 +20,7 @@ impl Store {
     }
 
     pub async fn approval(&self, id: ApprovalId) -> Result<Option<Approval>> {
-        self.read(move |tx| tx.fetch(&APPROVALS, &id)).await
+        self.look(|tx| tx.fetch(&APPROVALS, &id))
     }
 
     pub async fn open_approvals(&self) -> Result<Vec<Approval>> {

@@ -1,6 +1,9 @@
 //! What was asked and decided. Bounded; holds command summaries, never what people wrote or any value of a secret.
 
 use std::ops::ControlFlow;
+use std::sync::{MutexGuard, PoisonError};
+
+use redb::WriteTransaction;
 
 use super::Store;
 use super::table::{self, AUDIT, Read as _};
@@ -9,6 +12,8 @@ use crate::model::{PersonId, Timestamp};
 
 /// Older entries go.
 const KEPT: u64 = 100_000;
+/// So many wait for no others.
+const MANY: usize = 512;
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct AuditEntry {
@@ -22,16 +27,24 @@ pub struct AuditEntry {
 }
 
 impl Store {
+    /// Returns once the entry is in the order of things; it is written with the next transaction, or soon by itself.
     pub async fn audit(&self, entry: AuditEntry) -> Result<()> {
-        self.write_lazily(move |tx| {
-            let number = table::next(tx, "audit")?;
-            table::put(tx, &AUDIT, &number, &entry)?;
-            if let Some(old) = number.checked_sub(KEPT) {
-                table::remove(tx, &AUDIT, &old)?;
-            }
-            Ok(())
-        })
-        .await
+        let waiting = {
+            let mut audited = self.audited();
+            audited.push(entry);
+            audited.len()
+        };
+        let store = self.clone();
+        let write = move |tx: &WriteTransaction| table::append(tx, &AUDIT, "audit", KEPT, std::mem::take(&mut *store.audited()));
+        match waiting {
+            1 => self.write_lazily(write).await,
+            MANY.. => self.write(write).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn audited(&self) -> MutexGuard<'_, Vec<AuditEntry>> {
+        self.0.audited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Newest first, with every entry that was handed over before.

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::aead::{Aead as _, AeadInOut as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,6 +16,7 @@ use super::open::OpenError;
 
 pub const KEY_FILE: &str = "secret.key";
 const NONCE: usize = 24;
+const TAG: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeySource {
@@ -83,11 +84,23 @@ impl Cipher {
 
     /// `place` (table and key) is bound to the value, so that it cannot be moved to another place.
     pub fn seal(&self, place: &str, secret: &SecretString) -> anyhow::Result<String> {
+        let mut sealed = String::new();
+        self.seal_onto(&mut sealed, place, secret.expose_secret())?;
+        Ok(sealed)
+    }
+
+    /// The same, behind what `text` holds.
+    pub fn seal_onto(&self, text: &mut String, place: &str, secret: &str) -> anyhow::Result<()> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).context("no randomness")?;
-        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: place.as_bytes() };
-        let sealed = self.aead.encrypt(&XNonce::from(nonce), payload).map_err(|_| anyhow::anyhow!("encryption failed"))?;
-        Ok(BASE64.encode([nonce.as_slice(), &sealed].concat()))
+        let mut bytes = Vec::with_capacity(NONCE + secret.len() + TAG);
+        bytes.extend_from_slice(&nonce);
+        bytes.extend_from_slice(secret.as_bytes());
+        let sealed = self.aead.encrypt_inout_detached(&XNonce::from(nonce), place.as_bytes(), bytes[NONCE..].as_mut().into());
+        let tag = sealed.map_err(|_| anyhow::anyhow!("encryption failed"))?;
+        bytes.extend_from_slice(&tag);
+        BASE64.encode_string(&bytes, text);
+        Ok(())
     }
 
     /// `None`: sealed with another key or for another place.

@@ -52,15 +52,13 @@ impl Store {
     }
 
     pub async fn clusters(&self) -> Result<Vec<Cluster>> {
-        let mut all: Vec<Cluster> =
-            self.read(|tx| tx.scan(&CLUSTERS, &[])).await?.into_iter().map(|(_, cluster)| cluster).collect();
+        let mut all: Vec<Cluster> = self.look(|tx| tx.scan(&CLUSTERS, &[]))?.into_iter().map(|(_, cluster)| cluster).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
     }
 
     pub async fn cluster(&self, id: &ClusterId) -> Result<Option<Cluster>> {
-        let id = id.clone();
-        self.read(move |tx| tx.fetch(&CLUSTERS, &id)).await
+        self.look(|tx| tx.fetch(&CLUSTERS, id))
     }
 
     /// Changes a cluster as it is at that moment, perhaps with new credentials. `None`: it is gone.
@@ -114,8 +112,7 @@ impl Store {
     }
 
     pub async fn channel_cluster(&self, channel: &ConversationId) -> Result<Option<ChannelCluster>> {
-        let channel = channel.clone();
-        self.read(move |tx| tx.fetch(&CHANNEL_CLUSTERS, &channel)).await
+        self.look(|tx| tx.fetch(&CHANNEL_CLUSTERS, channel))
     }
 
     pub async fn set_channel_cluster(&self, channel: &ConversationId, meant: ChannelCluster) -> Result<()> {

@@ -64,16 +64,14 @@ impl Store {
 
     /// The turn that a message led to.
     pub async fn turn_of(&self, source: &str) -> Result<Option<Turn>> {
-        let source = source.to_owned();
-        self.read(move |tx| match tx.fetch(&RECEIPTS, &source)?.and_then(|receipt| receipt.turn) {
+        self.look(|tx| match tx.fetch(&RECEIPTS, &source.to_owned())?.and_then(|receipt| receipt.turn) {
             Some(turn) => tx.fetch(&TURNS, &turn),
             None => Ok(None),
         })
-        .await
     }
 
     pub async fn turn(&self, id: TurnId) -> Result<Option<Turn>> {
-        self.read(move |tx| tx.fetch(&TURNS, &id)).await
+        self.look(|tx| tx.fetch(&TURNS, &id))
     }
 
     /// Forgets receipts from before then. What came so long ago does not come again.
@@ -108,7 +106,7 @@ impl Store {
     }
 
     pub async fn draft(&self, turn: TurnId) -> Result<Option<String>> {
-        self.read(move |tx| tx.fetch(&DRAFTS, &turn)).await
+        self.look(|tx| tx.fetch(&DRAFTS, &turn))
     }
 
     /// The turn has been shown to its end.

@@ -5,11 +5,12 @@
 //! Invariants: a line is written whole or is not believed; texts are sealed, for people may type what they should not.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
 use super::{Cipher, Store};
 use crate::model::Timestamp;
@@ -22,13 +23,16 @@ const KEYS: usize = 100_000;
 const PENDING: usize = 10_000;
 /// A longer file is written anew.
 const LONG: u64 = 4 * 1024 * 1024;
+/// What a line has beside its note, about.
+const LINE: usize = 128;
 
-#[derive(serde::Serialize, serde::Deserialize)]
+/// As [`Journal::write_line`] writes it.
+#[derive(serde::Deserialize)]
 struct Line {
     at: i64,
     key: String,
     /// `None`: it is done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     note: Option<String>,
 }
 
@@ -116,7 +120,8 @@ impl Journal {
     /// Keeps what came. `false`: it came before.
     pub fn receive(&self, key: &str, note: &str) -> bool {
         let at = Timestamp::now().as_second();
-        let sealed = self.seal(key, note);
+        let mut line = String::with_capacity(LINE + note.len() * 3 / 2);
+        self.write_line(&mut line, at, key, Some(note));
         let mut state = locked(&self.0.state);
         if !state.see(at, key) {
             return false;
@@ -127,7 +132,7 @@ impl Journal {
             }
             state.pending.push((at, key.to_owned(), note.to_owned()));
         }
-        state.append(&line(at, key, Some(sealed)));
+        state.append(&line);
         if state.length >= LONG && state.meanwhile.is_none() {
             state.meanwhile = Some(String::new());
             drop(state);
@@ -145,7 +150,9 @@ impl Journal {
         let mut state = locked(&self.0.state);
         let Some(at) = state.pending.iter().position(|(_, k, _)| k == key) else { return };
         state.pending.remove(at);
-        state.append(&line(Timestamp::now().as_second(), key, None));
+        let mut line = String::with_capacity(LINE);
+        self.write_line(&mut line, Timestamp::now().as_second(), key, None);
+        state.append(&line);
     }
 
     /// What is not done, in the order in which it came.
@@ -153,11 +160,19 @@ impl Journal {
         locked(&self.0.state).pending.clone()
     }
 
-    fn seal(&self, key: &str, note: &str) -> String {
-        match note.is_empty() {
-            true => String::new(),
-            false => self.0.cipher.seal(key, &SecretString::from(note)).unwrap_or_default(),
+    /// `note`: what came, sealed as it is written; `None`: it is done.
+    fn write_line(&self, to: &mut String, at: i64, key: &str, note: Option<&str>) {
+        let _ = write!(to, "{{\"at\":{at},\"key\":{}", serde_json::Value::from(key));
+        if let Some(note) = note {
+            to.push_str(",\"note\":\"");
+            let begin = to.len();
+            // What cannot be sealed is known by its key alone.
+            if !note.is_empty() && self.0.cipher.seal_onto(to, key, note).is_err() {
+                to.truncate(begin);
+            }
+            to.push('"');
         }
+        to.push_str("}\n");
     }
 
     /// Writes what still counts to a new file, and puts that in the old one's place.
@@ -170,8 +185,7 @@ impl Journal {
         let notes: HashMap<&str, &str> = pending.iter().map(|(_, key, note)| (key.as_str(), note.as_str())).collect();
         let mut all = String::new();
         for (at, key) in &seen {
-            let note = self.seal(key, notes.get(key.as_str()).copied().unwrap_or_default());
-            all.push_str(&line(*at, key, Some(note)));
+            self.write_line(&mut all, *at, key, Some(notes.get(key.as_str()).copied().unwrap_or_default()));
         }
         let new = self.0.path.with_extension("new");
         let written = write_new(&new, &all);
@@ -196,11 +210,6 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<std::fs::File> {
     let mut file = options.open(path)?;
     file.write_all(text.as_bytes())?;
     Ok(file)
-}
-
-fn line(at: i64, key: &str, note: Option<String>) -> String {
-    let line = Line { at, key: key.to_owned(), note };
-    serde_json::to_string(&line).map(|text| text + "\n").unwrap_or_default()
 }
 
 #[cfg(test)]

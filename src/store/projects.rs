@@ -28,8 +28,7 @@ impl Store {
     }
 
     pub async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
-        let id = id.clone();
-        self.read(move |tx| tx.fetch(&PROJECTS, &id)).await
+        self.look(|tx| tx.fetch(&PROJECTS, id))
     }
 
     /// Changes a project as it is at that moment. `None`: it is gone. A refusal of `change` leaves it as it was.
@@ -81,13 +80,11 @@ impl Store {
 
     /// What a person owns and what is shared with them.
     pub async fn projects_of(&self, person: &PersonId) -> Result<Vec<Project>> {
-        let person = person.clone();
-        self.read(move |tx| {
-            let own = tx.scan(&PROJECT_NAMES, &table::prefix(&person))?.into_iter().map(|(_, id)| id);
-            let shared = tx.scan(&GRANTS, &table::prefix(&person))?.into_iter().map(|((_, id), ())| id);
+        self.look(|tx| {
+            let own = tx.scan(&PROJECT_NAMES, &table::prefix(person))?.into_iter().map(|(_, id)| id);
+            let shared = tx.scan(&GRANTS, &table::prefix(person))?.into_iter().map(|((_, id), ())| id);
             load(tx, own.chain(shared))
         })
-        .await
     }
 
     pub async fn all_projects(&self) -> Result<Vec<Project>> {
@@ -120,8 +117,7 @@ impl Store {
 
     /// The agent connection that may be taken up again after a restart.
     pub async fn connection(&self, id: &ProjectId) -> Result<Option<String>> {
-        let id = id.clone();
-        self.read(move |tx| tx.fetch(&CONNECTIONS, &id)).await
+        self.look(|tx| tx.fetch(&CONNECTIONS, id))
     }
 
     pub async fn set_connection(&self, id: &ProjectId, connection: Option<String>) -> Result<()> {

@@ -52,8 +52,7 @@ impl Store {
     }
 
     pub async fn release(&self, id: &ReleaseId) -> Result<Option<Release>> {
-        let id = id.clone();
-        self.read(move |tx| tx.fetch(&RELEASES, &id)).await
+        self.look(|tx| tx.fetch(&RELEASES, id))
     }
 
     /// Changes a release as it is at that moment. `None`: it is gone.

@@ -44,13 +44,13 @@ impl Store {
 
     pub async fn secret_names(&self, scope: &Scope) -> Result<Vec<String>> {
         let scope = scope.key();
-        self.read(move |tx| Ok(tx.scan(&SECRETS, &table::prefix(&scope))?.into_iter().map(|((_, key), _)| key).collect())).await
+        self.look(|tx| Ok(tx.scan(&SECRETS, &table::prefix(&scope))?.into_iter().map(|((_, key), _)| key).collect()))
     }
 
     /// Refused if one of them was sealed with another key.
     pub async fn secrets(&self, scope: &Scope) -> Result<Vec<(String, SecretString)>> {
         let scope = scope.key();
-        let sealed = self.read(move |tx| tx.scan(&SECRETS, &table::prefix(&scope))).await?;
+        let sealed = self.look(|tx| tx.scan(&SECRETS, &table::prefix(&scope)))?;
         sealed
             .into_iter()
             .map(|((scope, key), value)| match self.cipher().open(&place(&scope, &key), &value) {

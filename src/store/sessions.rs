@@ -70,7 +70,7 @@ impl Store {
     }
 
     pub async fn session(&self, id: SessionId) -> Result<Option<Session>> {
-        self.read(move |tx| tx.fetch(&SESSIONS, &id)).await
+        self.look(|tx| tx.fetch(&SESSIONS, &id))
     }
 
     pub async fn change_session(
@@ -154,17 +154,15 @@ impl Store {
 
     /// The thread that is this conversation, or else the one that is current in it.
     pub async fn thread_at(&self, conversation: &ConversationId) -> Result<Option<Thread>> {
-        let conversation = conversation.clone();
-        self.read(move |tx| {
-            if let Some(thread) = tx.fetch(&THREADS, &conversation)? {
+        self.look(|tx| {
+            if let Some(thread) = tx.fetch(&THREADS, conversation)? {
                 return Ok(Some(thread));
             }
-            match tx.fetch(&CURRENT, &conversation)? {
+            match tx.fetch(&CURRENT, conversation)? {
                 Some(current) => tx.fetch(&THREADS, &current),
                 None => Ok(None),
             }
         })
-        .await
     }
 
     /// The threads that a surface opened below a conversation: those whose id is its own, `#` and a number.

@@ -294,6 +294,32 @@ pub fn put<K: Key, V: Serialize>(tx: &WriteTransaction, table: &Table<K, V>, key
     Ok(())
 }
 
+/// Puts values under the next numbers of a counter, and removes what is `kept` numbers older.
+pub fn append<V: Serialize>(
+    tx: &WriteTransaction,
+    table: &Table<u64, V>,
+    counter: &str,
+    kept: u64,
+    values: Vec<V>,
+) -> Result<()> {
+    if values.is_empty() {
+        return Ok(());
+    }
+    let key = counter.to_owned();
+    let mut number = tx.fetch(&META, &key)?.unwrap_or(0);
+    {
+        let mut open = tx.open_table(table.raw()).map_err(broken)?;
+        for value in values {
+            number += 1;
+            open.insert(number.bytes().as_slice(), encode(&value)?.as_slice()).map_err(broken)?;
+            if let Some(old) = number.checked_sub(kept) {
+                open.remove(old.bytes().as_slice()).map_err(broken)?;
+            }
+        }
+    }
+    put(tx, &META, &key, &number)
+}
+
 pub fn remove<K: Key, V>(tx: &WriteTransaction, table: &Table<K, V>, key: &K) -> Result<bool> {
     let mut open = tx.open_table(table.raw()).map_err(broken)?;
     let found = open.remove(key.bytes().as_slice()).map_err(broken)?.is_some();

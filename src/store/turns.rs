@@ -55,6 +55,16 @@ impl Store {
         .await
     }
 
+    /// Records how the turn will end, before the agent is told to stop.
+    pub async fn cancel_turn(&self, id: TurnId, state: TurnState, reason: Option<String>) -> Result<()> {
+        self.change_open(id, move |turn| {
+            if let Some(prompt) = &mut turn.prompt {
+                prompt.cancelled = Some((state, reason));
+            }
+        })
+        .await
+    }
+
     async fn change_open(&self, id: TurnId, change: impl FnOnce(&mut Turn) + Send + 'static) -> Result<()> {
         self.write(move |tx| {
             if tx.fetch(&OPEN_TURNS, &id)?.is_some()
@@ -153,7 +163,7 @@ impl Store {
 
     /// The newest turn of a session.
     pub async fn last_turn(&self, session: SessionId) -> Result<Option<Turn>> {
-        self.read(move |tx| {
+        self.look(|tx| {
             let mut last = None;
             tx.visit(&SESSION_TURNS, &session.0.to_be_bytes(), true, |(_, id), ()| {
                 last = Some(id);
@@ -161,7 +171,6 @@ impl Store {
             })?;
             last.map_or(Ok(None), |id| tx.fetch(&TURNS, &id))
         })
-        .await
     }
 }
 

@@ -1,7 +1,7 @@
 //! One turn from its start to its last state.
 //!
-//! Invariants: the prompt is recorded before it is sent, so that no message is sent twice; the last state is durable before it is
-//! shown; text only grows.
+//! Invariants: the prompt is recorded before it is sent, so that no message is sent twice; so is a stop, so that what was said
+//! until then never passes for the whole answer; the last state is durable before it is shown; text only grows.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -146,7 +146,11 @@ impl Work {
     /// Picks up a run that an earlier program started.
     async fn answer_again(&self, job: &Job, prompt: PromptRef) -> Result<End, End> {
         let Some(_places) = self.place(job).await else { return Ok(End::stopped()) };
-        let lost = || End::new(TurnState::Interrupted, LOST);
+        if let Some((state, reason)) = prompt.cancelled.clone() {
+            *job.why.lock().unwrap_or_else(PoisonError::into_inner) = reason.map(|reason| (state, reason));
+            job.cancel.cancel();
+        }
+        let lost = || if job.cancel.is_cancelled() { End::stopped() } else { End::new(TurnState::Interrupted, LOST) };
         let (project, _) = self.project_and_session(job).await?;
         if project.status != Status::Active {
             return Ok(lost());
@@ -211,6 +215,9 @@ impl Work {
                 }
                 Some((id, answer)) = decisions.recv() => self.pass_on(&reading, id, answer).await,
                 () = job.cancel.cancelled(), if give_up.is_none() => {
+                    let id = job.live.read(|t| t.id);
+                    let (state, reason) = job.reason().map_or((TurnState::Stopped, None), |(state, why)| (state, Some(why)));
+                    let _ = self.store().cancel_turn(id, state, reason).await.map_err(Error::told);
                     give_up = Some(Clock::now() + STOP_GRACE);
                     // In this order: an answer of a run that is not being cancelled would be a refusal, and the run go on.
                     let cancel = tokio::time::timeout(STOP_GRACE, reading.agent.cancel(&reading.prompt.session));
@@ -304,7 +311,7 @@ impl Work {
         if !reading.resumed {
             return done;
         }
-        let live = &reading.job.live;
+        let (live, stopped) = (&reading.job.live, reading.job.cancel.is_cancelled());
         let seen = live.read(|t| t.text.clone());
         let message = match self.content(reading.job).await {
             Ok(content) => words(&told(&content)),
@@ -317,8 +324,10 @@ impl Work {
                     return End::new(TurnState::Interrupted, UNSENT);
                 }
                 live.change(|t| t.text = last.answer);
-                done
+                // What was said before it stopped looks like a whole answer.
+                if stopped { End::stopped() } else { done }
             }
+            _ if stopped => End::stopped(),
             _ if !reading.prompt.sent => End::new(TurnState::Interrupted, UNSENT),
             _ => End::new(TurnState::Interrupted, "A piece of this answer was lost on the way. Ask again with `/session retry`."),
         }
@@ -366,7 +375,7 @@ impl Work {
     }
 
     async fn finish(&self, job: &Job, end: End) {
-        let why = job.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let why = job.reason();
         let (state, reason) = match why {
             Some((state, reason)) if end.state != TurnState::Done => (state, Some(reason)),
             _ => (end.state, end.reason),
@@ -379,7 +388,7 @@ impl Work {
 
     /// Makes the last state durable, then shows it.
     pub(super) async fn close(&self, job: &Job, state: TurnState, reason: Option<String>) {
-        let why = job.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let why = job.reason();
         let (state, reason) = match why {
             Some((why, text)) if state == TurnState::Stopped => (why, Some(text)),
             _ => (state, reason),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Duration, MissedTickBehavior, interval};
+use tokio::time::{Duration, MissedTickBehavior, interval, timeout};
 
 use super::Work;
 use super::places::{Place, Places};
@@ -29,6 +29,9 @@ pub enum Kind {
 
 /// How often those who wait for their start are told of their place.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// The longest that a cluster which is to go is kept for what is being taken back there.
+const LET_GO: Duration = Duration::from_secs(30);
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 pub struct Life {
     runs: Mutex<HashMap<ProjectId, Arc<Run>>>,
@@ -275,6 +278,22 @@ impl Work {
         self.0.agents.close(&project.id).await;
         self.0.runtime.delete(&project.into(), keep_files, steps).await?;
         self.0.store.remove_project(&project.id).await
+    }
+
+    /// What a project runs on will soon be out of reach: a start that is under way is taken back as long as that can be done.
+    pub async fn let_go(&self, id: &ProjectId) {
+        let Some(run) = self.0.life.of(id) else { return };
+        let mut ended = run.ended.subscribe();
+        let asked = async {
+            loop {
+                // One that waits for its place, or is just beginning, cannot be interrupted yet.
+                self.0.runtime.interrupt(id);
+                if timeout(ASK_AGAIN, ended.wait_for(Option::is_some)).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(LET_GO, asked).await;
     }
 
     /// What a project runs on is out of reach for good: what is under way for it ends.

@@ -49,6 +49,13 @@ pub struct Job {
     pub ended: watch::Sender<Option<TurnState>>,
 }
 
+impl Job {
+    /// Why it is being cancelled, if not because somebody asked to stop it.
+    pub fn reason(&self) -> Option<(TurnState, String)> {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// A message that will be answered.
 #[derive(Debug)]
 pub struct TurnTicket {

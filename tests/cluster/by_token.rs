@@ -32,10 +32,7 @@ async fn one_namespace_is_enough() {
     let server = kubeconfig.clusters[0].cluster.as_ref().unwrap().server.clone().unwrap();
 
     let mut t = Tester::prepare(&[], &[("GAGGLE_CLUSTERS__ALLOW_ADDRESSES", "127.0.0.0/8")]);
-    let catalogue = t.folder().join("catalogue");
-    std::fs::create_dir(&catalogue).unwrap();
-    std::fs::write(catalogue.join("shop.yaml"), FILE).unwrap();
-    t.set("GAGGLE_SERVICES__CATALOGUE", &catalogue.display().to_string());
+    t.catalogue(&[("shop.yaml", FILE)]);
     t.launch();
     t.ready().await;
 

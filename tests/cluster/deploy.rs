@@ -1,12 +1,13 @@
 //! `deploy/`: it is valid, it grants what Gaggle needs and nothing more, and Gaggle runs from it.
 
 mod console;
-mod render;
+pub(super) mod render;
+mod services;
 mod sources;
 
 use std::path::Path;
 
-use gaggle::runtime::kubernetes::permissions::{RULES, cluster_role, whole_role};
+use gaggle::runtime::kubernetes::permissions::{RELEASES, RULES, cluster_role, whole_role};
 use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
@@ -40,17 +41,21 @@ fn redacted(told: &str, folder: &Path, corner: &Corner) -> String {
 }
 
 #[test]
-fn the_role_of_deploy_is_what_the_program_needs() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/base/clusterrole.yaml");
-    let wanted = format!(
-        "# Written from src/runtime/kubernetes/permissions.rs; `UPDATE=1 cargo test the_role_of_deploy` writes it anew.\n{}",
-        whole_role("gaggle")
-    );
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &wanted).expect("a file");
+fn the_roles_of_deploy_are_what_the_program_needs() {
+    for (path, name, rules) in
+        [("base/clusterrole.yaml", "gaggle", RULES), ("services/clusterrole.yaml", "gaggle-services", RELEASES)]
+    {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path);
+        let wanted = format!(
+            "# Written from src/runtime/kubernetes/permissions.rs; `UPDATE=1 cargo test the_roles_of_deploy` writes it anew.\n{}",
+            whole_role(name, rules)
+        );
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &wanted).expect("a file");
+        }
+        let found = std::fs::read_to_string(&path).expect("a file");
+        assert_eq!(found, wanted, "run `UPDATE=1 cargo test the_roles_of_deploy`");
     }
-    let found = std::fs::read_to_string(&path).expect("a file");
-    assert_eq!(found, wanted, "run `UPDATE=1 cargo test the_role_of_deploy`");
 }
 
 /// The base's own, which the overlay replaces.

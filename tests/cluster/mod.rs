@@ -6,6 +6,7 @@ mod clusters;
 mod compose;
 mod deploy;
 mod elsewhere;
+mod exported;
 mod failures;
 mod from_chat;
 mod goose;

@@ -56,11 +56,7 @@ volumes:
 
 async fn start(corner: &Corner) -> Tester {
     let mut t = Tester::prepare(&[], &[("GAGGLE_CLUSTERS__ALLOW_ADDRESSES", "127.0.0.0/8")]);
-    let catalogue = t.folder().join("catalogue").display().to_string();
-    t.set("GAGGLE_SERVICES__CATALOGUE", &catalogue);
-    std::fs::create_dir(t.folder().join("catalogue")).unwrap();
-    std::fs::write(t.folder().join("catalogue/shop.yaml"), SHOP).unwrap();
-    std::fs::write(t.folder().join("catalogue/parts.yaml"), PARTS).unwrap();
+    t.catalogue(&[("shop.yaml", SHOP), ("parts.yaml", PARTS)]);
     t.launch();
     t.ready().await;
     add(&t, corner).await;

@@ -1,6 +1,7 @@
 //! Compose projects as they are resolved, their workloads and their objects: the published samples, and cases of our own.
 
 mod command_line;
+mod mutations;
 
 use std::collections::BTreeMap;
 use std::path::Path;

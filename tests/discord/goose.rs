@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::room::{counted, ended, words};
-use crate::support::discord::{Bot, Discord, Rules, State, Way};
-use crate::support::goose::{binary, environment};
+use crate::support::discord::{Discord, Rules, State, Way};
+use crate::support::goose::{binary, bot};
 use crate::support::llm::Llm;
 
 const THREADS: usize = 50;
@@ -16,19 +16,7 @@ async fn many_threads_at_once() {
     llm.pace(Duration::from_millis(10));
     let discord = Discord::with(Way::Gateway, Rules::real_rates()).await;
     let folder = tempfile::tempdir().expect("a folder");
-    // Gaggle has a path, a folder and a key of its own for each agent.
-    let own = |name: &str| name == "PATH" || name == "GOOSE_PATH_ROOT" || name == "GOOSE_SERVER__SECRET_KEY";
-    let env: Vec<String> = environment(&llm, folder.path())
-        .into_iter()
-        .filter(|(name, _)| !own(name))
-        .map(|(name, value)| format!("{name} = \"{value}\""))
-        .collect();
-    let agent = format!("name = \"goose\"\nenv = {{ {} }}", env.join(", "));
-    let mut bot = Bot::prepare(&discord, "", "default_role = \"member\"", &agent, "");
-    let path = std::env::var("PATH").unwrap_or_default();
-    bot.set("PATH", &format!("{}:{path}", goose.parent().expect("a folder").display()));
-    bot.launch();
-    bot.ready().await;
+    let bot = bot(&discord, &goose, &llm, folder.path()).await;
     let (channel, ann) = (discord.channel("team"), discord.user("ann"));
     ann.command(&channel, "/project create demo").await.ok();
     ann.command(&channel, "/project activate demo").await.ok();

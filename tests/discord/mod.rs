@@ -3,10 +3,10 @@
 mod commands;
 mod gaps;
 mod goose;
-mod kill;
 mod people;
 mod places;
 mod replies;
 pub mod room;
 mod shared;
+mod storm;
 mod threads;

@@ -7,7 +7,7 @@ use super::room::{Room, counted, words};
 use crate::support::discord::permissions::{MANAGE_THREADS, SEND_IN_THREADS, VIEW};
 use crate::support::discord::{Rate, Rules, State, Way};
 
-const PACE: Duration = Duration::from_millis(40);
+const PACE: Duration = Duration::from_millis(20);
 
 /// Something happens in the midst of an answer of so many words; `told`: its asker learns that the rest cannot be shown.
 async fn place(words_in_all: usize, refusal: &str, happens: impl AsyncFnOnce(&Room, &str), told: bool) {
@@ -58,7 +58,7 @@ async fn a_thread_is_deleted() {
 async fn nothing_new_may_be_written() {
     // What stands there is edited until it is full.
     let forbids = async |room: &Room, _: &str| room.discord.forbid(&room.channel, SEND_IN_THREADS);
-    place(700, "Missing Permissions", forbids, true).await;
+    place(520, "Missing Permissions", forbids, true).await;
 }
 
 #[tokio::test]

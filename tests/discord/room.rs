@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::discord::{Bot, Discord, Rules, Seen, State, User, Way};
+pub use crate::support::storm::counted as words;
 
 pub const FAST: Duration = Duration::from_millis(1);
 
@@ -12,12 +13,6 @@ pub struct Room {
     pub channel: String,
     pub ann: User,
     pub bob: User,
-}
-
-/// The numbered words of a text, in order.
-pub fn words(text: &str) -> Vec<String> {
-    let is_word = |word: &&str| word.strip_prefix('w').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-    text.split_whitespace().filter(is_word).map(str::to_owned).collect()
 }
 
 /// The first so many of them.

@@ -3,8 +3,8 @@
 mod buttons;
 mod commands;
 mod faults;
+mod goose;
 mod home;
-mod kill;
 mod messages;
 mod modals;
 mod people;
@@ -12,6 +12,7 @@ mod rates;
 mod restart;
 mod room;
 mod shared;
+mod storm;
 mod streaming;
 pub mod team;
 mod threads;

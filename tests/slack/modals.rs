@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::team::Team;
-use crate::support::slack::{Put, Way};
+use crate::support::slack::{Put, State, Way};
 
 const VALUE: &str = "sk-very-secret-49152";
 
@@ -53,6 +53,24 @@ async fn what_a_command_lacks_over_sockets() {
 #[tokio::test]
 async fn what_a_command_lacks_over_http() {
     what_a_command_lacks(Way::Http).await;
+}
+
+/// Whom it is shared with is chosen from all people, whoever had it before.
+#[tokio::test]
+async fn a_person_is_chosen() {
+    let team = Team::new(Way::Socket).await;
+    team.create(&team.ann, "demo").await;
+    let eve = team.slack.user("evelyn");
+    for (n, person) in [&team.bob, &eve].into_iter().enumerate() {
+        team.types(&team.ann, "/project share demo").await;
+        let view = team.slack.opened(&team.ann, "/project share").await;
+        assert_eq!(fields(&view), ["Name", "User", "Role"]);
+        team.ann.submit(&[("User", &person.id)]).await.ok();
+        let told =
+            |s: &State| s.seen_channel(&team.general).iter().filter(|m| m.text.contains("may now use the project")).count();
+        team.slack.wait("a new member", |s| (told(s) > n).then_some(())).await;
+    }
+    team.done().await;
 }
 
 /// A secret is typed into a modal, or comes as a file, and is seen nowhere after that.

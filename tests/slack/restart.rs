@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::room::{Room, answer};
-use crate::support::slack::{Rules, State, Way};
+use crate::support::slack::{Bot, Rules, Slack, State, Trouble, Way};
 
 /// What is lost with a socket comes again soon, or never.
 fn quick() -> Rules {
@@ -86,7 +86,7 @@ async fn what_ended_unseen_is_shown_after_the_start() {
     room.slack.allow("message_not_in_streaming_state");
     // Slack takes nothing for as long as the program lives.
     for method in ["chat.startStream", "chat.postMessage"] {
-        room.slack.trouble(method, 200, &crate::support::slack::Trouble::Status(503));
+        room.slack.trouble(method, 200, &Trouble::Status(503));
     }
     let root = room.mention("say 40 words");
     room.slack
@@ -98,6 +98,22 @@ async fn what_ended_unseen_is_shown_after_the_start() {
     room.bot.restart().await;
     room.answered(&root, &root).await.says(40);
     room.done().await;
+}
+
+/// What waited would be done long after Slack told its sender that it was not.
+#[tokio::test]
+async fn whoever_comes_before_it_serves_is_refused_at_once() {
+    let slack = Slack::start(Way::Http).await;
+    slack.trouble("auth.test", 6, &Trouble::Status(503));
+    let mut bot = Bot::prepare(&slack, "", "", "name = \"demo\"", "");
+    bot.launch();
+    slack.wait("a program that starts", |s| s.calls.iter().any(|c| c.method == "auth.test").then_some(())).await;
+    let refused = reqwest::get(format!("{}/healthz", bot.url())).await.expect_err("nobody serves yet");
+    assert!(refused.is_connect(), "{refused:?}");
+    slack.change(|s| s.troubles.clear());
+    bot.ready().await;
+    bot.done().await;
+    slack.done().await;
 }
 
 async fn missed(way: Way) {
@@ -143,26 +159,18 @@ async fn what_was_missed_is_answered_once_over_http() {
     missed(Way::Http).await;
 }
 
+/// Other bots wrote a thousand messages since.
 #[tokio::test]
-async fn sockets_come_and_go_while_much_is_said() {
-    let rules = Rules { resend_cut: true, ..quick() };
-    let room = Room::open(rules, "", Duration::ZERO).await;
+async fn a_mention_is_not_missed_for_all_that_is_written_behind_it() {
+    let rules = Rules { retries: Vec::new(), ..Rules::default() };
+    let mut room = Room::with(Way::Socket, rules, "", "", Duration::from_millis(1)).await;
+    room.bot.kill().await;
     room.slack.allow("never acknowledged");
-    let mut roots = Vec::new();
-    for n in 0..60 {
-        roots.push(room.mention(&format!("say {} words", n % 5 + 1)));
-        match n % 12 {
-            3 => room.slack.cut_sockets(1),
-            6 => room.slack.disconnect(1, "refresh_requested"),
-            9 => room.slack.disconnect(1, "warning"),
-            11 => room.slack.cut_sockets(2),
-            _ => {}
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let root = room.mention("say 6 words");
+    for n in 0..1_050 {
+        room.slack.bot_says(&room.channel, None, &format!("build {n} is green"));
     }
-    for (n, root) in roots.iter().enumerate() {
-        room.answered(root, root).await.says(n % 5 + 1);
-        assert_eq!(room.slack.thread(&room.channel, root).len(), 2, "one question, one answer");
-    }
+    room.bot.restart().await;
+    room.answered(&root, &root).await.says(6);
     room.done().await;
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use regex::Regex;
+use serde_json::Value;
 
-use crate::support::slack::{BOT_USER, Bot, Kind, Rules, Slack, State, User, Way};
+use crate::support::slack::{BOT_USER, Bot, Kind, Message, Rules, Slack, State, User, Way};
+use crate::support::storm::counted;
 
 pub struct Room {
     pub slack: Slack,
@@ -48,6 +50,29 @@ impl Answer {
     }
 }
 
+/// What is written in one message of an answer, without what stands below. `None`: it is no such message.
+fn written(message: &Message) -> Option<String> {
+    if message.stream.is_none() && message.metadata["event_payload"]["kind"] != "text" {
+        return None;
+    }
+    let edited = message.stream.is_none() || message.edits > 0;
+    Some(if edited { texts(message, "section").join("\n") } else { message.text.clone() })
+}
+
+fn texts(message: &Message, kind: &str) -> Vec<String> {
+    let blocks = message.blocks.as_array().into_iter().flatten().filter(|b| b["type"] == kind);
+    let text = |b: &Value| b["text"]["text"].as_str().or(b["elements"][0]["text"].as_str()).map(str::to_owned);
+    blocks.filter_map(text).collect()
+}
+
+fn is_open(message: &Message) -> bool {
+    message.metadata["event_payload"]["kind"] == "working" || message.stream.as_ref().is_some_and(|s| s.ended.is_none())
+}
+
+fn is_last(s: &State, message: &Message) -> bool {
+    s.seen(message).buttons.iter().any(|b| b.action_id.starts_with("good:") || b.text == "Retry")
+}
+
 /// The answer below a question, once it is complete: nothing of it is open, and its buttons are there.
 pub fn answer(s: &State, channel: &str, root: &str, question: &str) -> Option<Answer> {
     let mut found = Answer { messages: Vec::new(), streamed: false, last: String::new(), footer: String::new(), next: None };
@@ -55,33 +80,47 @@ pub fn answer(s: &State, channel: &str, root: &str, question: &str) -> Option<An
         return None;
     }
     for message in s.thread(channel, root).into_iter().filter(|m| m.ts.as_str() > question) {
-        let payload = &message.metadata["event_payload"];
         if message.user != BOT_USER || !found.last.is_empty() {
             found.next = Some(message.text.clone());
             break;
         }
-        if message.stream.as_ref().is_some_and(|s| s.ended.is_none()) {
+        if is_open(message) {
             return None;
         }
-        if message.stream.is_none() && payload["kind"] != "text" {
-            continue;
-        }
-        let of = |kind: &str, key: &str| -> Vec<String> {
-            let blocks = message.blocks.as_array().into_iter().flatten().filter(|b| b["type"] == kind);
-            let texts =
-                blocks.filter_map(|b| if key == "text" { b["text"]["text"].as_str() } else { b["elements"][0]["text"].as_str() });
-            texts.map(str::to_owned).collect()
-        };
+        let Some(text) = written(message) else { continue };
         found.streamed |= message.stream.is_some() && message.edits == 0;
-        let edited = message.stream.is_none() || message.edits > 0;
-        found.messages.push(if edited { of("section", "text").join("\n") } else { message.text.clone() });
-        let buttons = s.seen(message).buttons;
-        if buttons.iter().any(|b| b.action_id.starts_with("good:") || b.text == "Retry") {
+        found.messages.push(text);
+        if is_last(s, message) {
             found.last.clone_from(&message.ts);
-            found.footer = of("context", "elements").join(" ");
+            found.footer = texts(message, "context").join(" ");
         }
     }
     (!found.last.is_empty()).then_some(found)
+}
+
+/// All that the agent said in a thread.
+#[derive(Debug, Default)]
+pub struct Said {
+    pub words: Vec<String>,
+    /// Answers that ended, and how many of them before their time.
+    pub ends: usize,
+    pub interrupted: usize,
+    /// Something is being written still.
+    pub open: bool,
+}
+
+pub fn said(s: &State, channel: &str, root: &str) -> Said {
+    let mut said = Said::default();
+    for message in s.thread(channel, root).into_iter().filter(|m| m.user == BOT_USER) {
+        said.open |= is_open(message);
+        let Some(text) = written(message) else { continue };
+        said.words.extend(counted(&text));
+        if is_last(s, message) {
+            said.ends += 1;
+            said.interrupted += usize::from(texts(message, "context").join(" ").contains("interrupted"));
+        }
+    }
+    said
 }
 
 impl Room {

@@ -1,7 +1,7 @@
 //! The program is killed at many random moments of a busy story, and each time started again on what it left.
 //!
 //! What has to be true in the end: each message has one answer and was put to its agent at most once; what the store says of
-//! projects is what runs. The seed is printed; `GAGGLE_TEST_SEED` tells the same story again, as far as the machine lets it.
+//! projects is what runs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::restart::prompts;
 use crate::support::llm::words;
+use crate::support::storm::Random;
 use crate::support::tester::Tester;
 
 const KILLS: usize = 50;
@@ -17,25 +18,9 @@ const KILLS: usize = 50;
 const STUCK: Duration = Duration::from_secs(5);
 const PLACES: [&str; 4] = ["general", "c1", "c2", "c3"];
 
-/// Small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % n
-    }
-}
-
 #[tokio::test]
 async fn at_random_moments() {
-    let seed = std::env::var("GAGGLE_TEST_SEED").ok().and_then(|s| s.parse().ok());
-    let seed =
-        seed.unwrap_or_else(|| std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64 | 1);
-    eprintln!("GAGGLE_TEST_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random::seeded();
     let mut t = Tester::start().await;
     for name in ["slow", "fast"] {
         let pace = if name == "slow" { 3 } else { 0 };

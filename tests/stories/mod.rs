@@ -2,6 +2,7 @@
 
 mod approvals;
 mod clusters;
+mod fetched;
 mod first_steps;
 mod idle;
 mod kill;

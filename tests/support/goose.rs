@@ -1,12 +1,13 @@
 //! The real Goose, if `GAGGLE_TEST_GOOSE` names its binary, with the scripted model.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
+use super::bot::{Bot, Platform};
 use super::llm::{KEY, Llm, MODEL};
 
 pub const SECRET: &str = "goose-secret";
@@ -39,7 +40,7 @@ pub fn binary(test: &str) -> Option<PathBuf> {
 }
 
 /// The environment of a Goose that talks to `llm` and keeps everything in `root`.
-pub fn environment(llm: &Llm, root: &std::path::Path) -> Vec<(&'static str, String)> {
+pub fn environment(llm: &Llm, root: &Path) -> Vec<(&'static str, String)> {
     vec![
         ("PATH", std::env::var("PATH").unwrap_or_default()),
         ("GOOSE_SERVER__SECRET_KEY", SECRET.to_owned()),
@@ -53,8 +54,19 @@ pub fn environment(llm: &Llm, root: &std::path::Path) -> Vec<(&'static str, Stri
     ]
 }
 
+/// The lines of `[agent]` for such a Goose, which gets a path, a folder and a key of its own from Gaggle.
+fn agent(llm: &Llm, root: &Path) -> String {
+    let own = ["PATH", "GOOSE_PATH_ROOT", "GOOSE_SERVER__SECRET_KEY"];
+    let env: Vec<String> = environment(llm, root)
+        .into_iter()
+        .filter(|(name, _)| !own.contains(name))
+        .map(|(name, value)| format!("{name} = \"{value}\""))
+        .collect();
+    format!("name = \"goose\"\nenv = {{ {} }}", env.join(", "))
+}
+
 impl Goose {
-    pub async fn start(binary: &std::path::Path) -> Self {
+    pub async fn start(binary: &Path) -> Self {
         let llm = Llm::start().await;
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().join("root");
@@ -87,6 +99,16 @@ impl Goose {
     pub fn work(&self) -> String {
         self.folder.path().join("work").display().to_string()
     }
+}
+
+/// Gaggle at a stand-in, with that Goose, running and ready.
+pub async fn bot<P: Platform>(platform: &P, goose: &Path, llm: &Llm, folder: &Path) -> Bot<P> {
+    let mut bot = Bot::prepare(platform, "", "default_role = \"member\"", &agent(llm, folder), "");
+    let path = std::env::var("PATH").unwrap_or_default();
+    bot.set("PATH", &format!("{}:{path}", goose.parent().expect("a folder").display()));
+    bot.launch();
+    bot.ready().await;
+    bot
 }
 
 /// A port that was free a moment ago.

@@ -2,10 +2,12 @@
 //! drives the whole program.
 
 pub mod acp;
+pub mod bot;
 pub mod cluster;
 pub mod discord;
 pub mod goose;
 pub mod goose_api;
+pub mod https;
 pub mod io;
 pub mod llm;
 pub mod play;
@@ -13,5 +15,6 @@ pub mod proxy;
 pub mod pty;
 pub mod render;
 pub mod slack;
+pub mod storm;
 pub mod story;
 pub mod tester;

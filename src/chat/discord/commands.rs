@@ -3,7 +3,7 @@
 //! Invariants: names, counts and lengths are within Discord's limits, which a test shows for the whole tree; what is registered is
 //! exactly what the grammar takes.
 
-use gaggle_commands::{Candidates, OptionValue, candidates_for, grammar, option_name};
+use gaggle_commands::{Candidates, OptionValue, about_argument, candidates_for, grammar, option_name};
 use serde_json::{Value, json};
 
 use super::Discord;
@@ -96,7 +96,8 @@ fn option(arg: &clap::Arg, path: &str) -> Value {
     } else {
         STRING
     };
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_else(|| name.clone());
+    let help = about_argument(arg, "; several with spaces between");
+    let help = if help.is_empty() { name.clone() } else { help };
     let mut made = json!({ "type": kind, "name": name, "description": label(&help, ABOUT) });
     if arg.is_required_set() {
         made["required"] = json!(true);

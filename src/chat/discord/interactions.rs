@@ -98,9 +98,9 @@ impl Discord {
         self.carry_out(interaction, hook, key).await;
     }
 
-    async fn carry_out(&self, interaction: Interaction, hook: Hook, key: &str) {
-        let Some(user) = interaction.user().cloned() else { return };
-        let Some(data) = interaction.data.clone() else { return };
+    async fn carry_out(&self, mut interaction: Interaction, hook: Hook, key: &str) {
+        let Some(data) = interaction.data.take() else { return };
+        let Some(user) = interaction.user() else { return };
         let place = self.place_of(&interaction).await;
         let origin = Origin {
             actor: self.actor(&user.id, &interaction.name(), &interaction_roles(&interaction), &place),
@@ -408,14 +408,14 @@ impl Discord {
         }
     }
 
-    pub(super) fn actor(&self, user: &str, name: &str, roles: &[String], place: &Place) -> Actor {
+    pub(super) fn actor(&self, user: &str, name: &str, roles: &[String], place: &Place) -> Arc<Actor> {
         let mut groups: Vec<String> = roles.iter().map(|role| format!("{SURFACE}:{role}")).collect();
         if !place.is_direct() {
             groups.push(format!("{SURFACE}:{}", place.channel));
             groups.push(format!("{SURFACE}:{}", place.guild));
         }
         let name = if name.is_empty() { user } else { name };
-        Actor { surface: SURFACE.to_owned(), id: user.to_owned(), name: name.to_owned(), groups }
+        Arc::new(Actor { surface: SURFACE.to_owned(), id: user.to_owned(), name: name.to_owned(), groups })
     }
 }
 

@@ -40,7 +40,7 @@ enum To {
 }
 
 impl Discord {
-    pub(super) async fn answer(&self, to: &Origin, reply: Reply) {
+    pub(super) async fn answer(&self, to: &Origin, mut reply: Reply) {
         let Some(place) = Place::parse(&to.conversation) else { return };
         let input = to.input.clone().unwrap_or_default();
         let ask = self.asked().get(&input).unwrap_or_else(|| {
@@ -49,6 +49,9 @@ impl Discord {
         });
         let mut ask = ask.lock().await;
         ask.answered = true;
+        if ask.hook.as_ref().is_some_and(|hook| hook.is_old) {
+            crate::chat::asked::tell_again(&mut reply);
+        }
         if ask.from == (From::Click { quiet: true }) && reply.notice == Notice::Ok {
             self.defer(&mut ask).await;
             return;

@@ -53,10 +53,10 @@ pub async fn turn(discord: Discord, live: LiveTurn) {
     // Only a turn that came by a message or command of Discord's has one; without it, it was shown to its end.
     let Some(before) = discord.desk().draft(id).await else { return };
     let resumed = origin.input.is_none() || !before.is_empty();
-    let kept = Kept::new(id, discord.desk(), &before);
+    let kept = Kept::new(id, discord.desk(), discord.0.claims.clone(), &before);
     let channel = place.written().to_owned();
     let _stage = discord.stage(&channel).await;
-    let show = Show { discord: discord.clone(), live, turn: id, channel, asker: origin.actor.id, kept };
+    let show = Show { discord: discord.clone(), live, turn: id, channel, asker: origin.actor.id.clone(), kept };
     if resumed {
         show.find().await;
     }
@@ -140,7 +140,7 @@ impl Show {
         let query = [("limit", "50".to_owned())];
         let path = format!("/channels/{}/messages", self.channel);
         let Ok(Value::Array(found)) = self.discord.ask(path, &query).await else { return };
-        let mine: Vec<String> = found
+        let mut mine: Vec<String> = found
             .iter()
             .filter(|raw| {
                 let components = raw["components"].to_string();
@@ -152,7 +152,8 @@ impl Show {
             .filter(|id| !draft.messages.contains(id) && !draft.approvals.iter().any(|(_, known)| known == id))
             .collect();
         // It is the last one that has the buttons.
-        if let Some(id) = mine.into_iter().max_by_key(|id| id.parse::<u64>().unwrap_or(0)) {
+        mine.sort_by_key(|id| std::cmp::Reverse(id.parse::<u64>().unwrap_or(0)));
+        if let Some(id) = mine.into_iter().find(|id| self.kept.claims(id)) {
             self.kept.change(|d| d.messages.push(id)).await;
         }
     }

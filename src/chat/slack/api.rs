@@ -25,7 +25,7 @@ use slack_morphism::{
 pub use fault::Fault;
 pub use file::Upload;
 
-use super::super::tls;
+use super::super::{hosts, tls};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
@@ -171,7 +171,7 @@ impl Api {
         let is_below = |of: &str| host == of || host.strip_suffix(of).is_some_and(|rest| rest.ends_with('.'));
         match url.scheme() {
             "https" => is_below("slack.com") || is_below(base),
-            "http" => self.is_plain() && host == base,
+            "http" => self.is_plain() && hosts::is_same(host, base),
             _ => false,
         }
     }

@@ -53,6 +53,8 @@ pub struct Ask {
     /// Where the steps stand.
     pub progress: Option<Shown>,
     pub answered: bool,
+    /// An earlier program began to do it.
+    again: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,13 +80,16 @@ impl Ask {
             lines: Lines::default(),
             progress: None,
             answered: false,
+            again: false,
         }
     }
 
+    /// `received`: `None`, if an earlier program got it, which has begun to do it.
     #[must_use]
-    pub fn with(mut self, trigger: &str, hook: Option<&Quiet>, received: Instant) -> Self {
-        self.trigger = (!trigger.is_empty()).then(|| (trigger.to_owned(), received));
-        self.hook = hook.map(|url| Hook { url: url.clone(), uses: 0, born: received });
+    pub fn with(mut self, trigger: &str, hook: Option<&Quiet>, received: Option<Instant>) -> Self {
+        self.again = received.is_none();
+        self.trigger = received.filter(|_| !trigger.is_empty()).map(|at| (trigger.to_owned(), at));
+        self.hook = hook.map(|url| Hook { url: url.clone(), uses: 0, born: received.unwrap_or_else(Instant::now) });
         self
     }
 
@@ -111,6 +116,11 @@ impl Ask {
             Ok(command) => PATHS.contains(&command.path()),
             Err(usage) => usage.path.as_deref().is_some_and(|path| PATHS.contains(&path)),
         }
+    }
+
+    /// Whether it is done once more, because nobody knows how far an earlier program came.
+    pub fn is_again(&self) -> bool {
+        self.again
     }
 
     /// The trigger, once, if a modal can still be opened with it.
@@ -143,14 +153,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_slack_gave_is_used_as_often_and_as_long_as_it_holds() {
         let hook = Quiet("https://hooks.slack.com/x".into());
-        let mut ask = Ask::new(From::Command, "U1", "C1", None).with("t1", Some(&hook), Instant::now());
+        let mut ask = Ask::new(From::Command, "U1", "C1", None).with("t1", Some(&hook), Some(Instant::now()));
         assert_eq!(ask.trigger().as_deref(), Some("t1"));
         assert_eq!(ask.trigger(), None, "a trigger opens one modal");
         for _ in 0..4 {
             assert!(ask.hook(1).is_some());
         }
         assert!(ask.hook(1).is_none() && ask.hook(0).is_some() && ask.hook(0).is_none());
-        let mut late = Ask::new(From::Command, "U1", "C1", None).with("t2", Some(&hook), Instant::now());
+        let mut late = Ask::new(From::Command, "U1", "C1", None).with("t2", Some(&hook), Some(Instant::now()));
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(late.trigger(), None);
         tokio::time::advance(RESPONSE).await;

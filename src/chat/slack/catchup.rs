@@ -26,6 +26,8 @@ const THREADS: usize = 300;
 const CHANNELS: usize = 200;
 const PAGE: usize = 200;
 const PAGES: usize = 5;
+/// … of what is new where much is written.
+const MORE: usize = 25;
 
 /// Keeps the note true, and fetches what was missed, at the start and whenever there was a gap.
 pub async fn run(slack: Slack) {
@@ -67,7 +69,13 @@ impl Slack {
             // What belongs to different threads has no order, so whatever is found goes on at once.
             let (mut count, mut quiet, mut lively) = (0, HashSet::new(), Vec::new());
             for channel in self.channels_of(workspace, &places).await {
-                let found = self.history(workspace, &channel, None, since, left - count).await;
+                let mut found = self.history(workspace, &channel, None, since, left - count).await;
+                if !found.whole {
+                    // Where much is written, the pages may have ended before the newest of it.
+                    let recent = self.pages(workspace, &channel, None, (since, since), MORE, left - count).await;
+                    found.messages.extend(recent.messages);
+                    found.lively.extend(recent.lively);
+                }
                 count += self.bring(workspace, found.messages).await;
                 quiet.extend(found.quiet.into_iter().map(|ts| (channel.clone(), ts)));
                 lively.extend(found.lively.into_iter().map(|ts| (channel.clone(), ts)));
@@ -124,12 +132,25 @@ impl Slack {
         since: Timestamp,
         most: usize,
     ) -> History {
+        let oldest = if thread.is_some() { since } else { Timestamp::now() - OLD };
+        self.pages(workspace, channel, thread, (oldest, since), PAGES, most).await
+    }
+
+    /// What is there from `oldest` on, of which messages since then are wanted.
+    async fn pages(
+        &self,
+        workspace: &Workspace,
+        channel: &str,
+        thread: Option<&str>,
+        (oldest, since): (Timestamp, Timestamp),
+        pages: usize,
+        most: usize,
+    ) -> History {
         let api = if thread.is_some() { "conversations.replies" } else { "conversations.history" };
-        let since = stamp(since);
-        let oldest = if thread.is_some() { since.clone() } else { stamp(Timestamp::now() - OLD) };
+        let (oldest, since) = (stamp(oldest), stamp(since));
         let mut found = History::default();
         let mut cursor = String::new();
-        for _ in 0..PAGES {
+        for _ in 0..pages {
             if found.messages.len() >= most {
                 break;
             }
@@ -144,6 +165,7 @@ impl Slack {
                 Ok(page) => page,
                 Err(fault) => {
                     tracing::debug!(code = fault.code().unwrap_or("unreachable"), "a place could not be looked at");
+                    found.whole = true;
                     break;
                 }
             };
@@ -167,6 +189,7 @@ impl Slack {
             }
             cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
             if cursor.is_empty() || page["has_more"] == json!(false) {
+                found.whole = true;
                 break;
             }
         }
@@ -181,6 +204,8 @@ struct History {
     /// Roots of threads in which something was said since then, and of those in which nothing was.
     lively: Vec<String>,
     quiet: Vec<String>,
+    /// There is nothing more.
+    whole: bool,
 }
 
 /// As Slack writes it.

@@ -87,7 +87,7 @@ impl Slack {
         let ask = Ask::new(From::Click { quiet: false }, &shortcut.user.id, &channel.id, Some(&about.thread)).with(
             &shortcut.trigger_id,
             shortcut.response_url.as_ref(),
-            received,
+            Some(received),
         );
         let origin = Origin { actor, conversation: place.id(), input: Some(key.to_owned()) };
         let projects = self.desk().candidates(&origin, &gaggle_commands::Candidates::Projects).await;

@@ -6,6 +6,7 @@
 use futures_util::FutureExt as _;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::asked::{Ask, From};
@@ -66,7 +67,7 @@ impl Slack {
             other => {
                 ack.ok();
                 let Some(key) = keys.first().cloned() else { return };
-                tokio::spawn(async move { self.act(other, key, received).await });
+                tokio::spawn(async move { self.act(other, key, Some(received)).await });
             }
         }
     }
@@ -84,11 +85,8 @@ impl Slack {
                         self.desk().done_quick(&key);
                         continue;
                     }
-                    let long_ago = tokio::time::Instant::now().checked_sub(std::time::Duration::from_secs(60));
                     let slack = self.clone();
-                    tokio::spawn(
-                        async move { slack.act(payload, key, long_ago.unwrap_or_else(tokio::time::Instant::now)).await },
-                    );
+                    tokio::spawn(async move { slack.act(payload, key, None).await });
                 }
                 _ => self.desk().done_quick(&key),
             }
@@ -101,18 +99,24 @@ impl Slack {
         }
     }
 
-    async fn act(&self, payload: Payload, key: String, received: tokio::time::Instant) {
+    /// Does what was acknowledged. `received`: `None`, if that was by an earlier program.
+    async fn act(&self, payload: Payload, key: String, received: Option<Instant>) {
         match payload {
             Payload::Command(command) => self.command(*command, &key, received).await,
             Payload::Click(click) => self.click(*click, &key, received).await,
-            Payload::Shortcut(shortcut) => self.shortcut(*shortcut, &key, received).await,
+            // What an earlier program got is too old for a form.
+            Payload::Shortcut(shortcut) => {
+                if let Some(received) = received {
+                    self.shortcut(*shortcut, &key, received).await;
+                }
+            }
             Payload::Closed(closed) => self.closed(*closed).await,
             Payload::Submit(_) | Payload::Event(_) | Payload::Unknown { .. } => {}
         }
         self.desk().done_quick(&key);
     }
 
-    async fn command(&self, command: Command, key: &str, received: tokio::time::Instant) {
+    async fn command(&self, command: Command, key: &str, received: Option<Instant>) {
         let Some(workspace) = self.workspace(&command.team_id) else { return };
         let typed = self.typed(&command.command, &command.text);
         let place = Place::new(&workspace.team, &command.channel_id, None);
@@ -154,7 +158,7 @@ impl Slack {
         format!("/{name} {}", text::typed(text)).trim_end().to_owned()
     }
 
-    async fn click(&self, click: Click, key: &str, received: tokio::time::Instant) {
+    async fn click(&self, click: Click, key: &str, received: Option<Instant>) {
         let team = click.team.as_ref().map(|t| t.id.as_str()).or(click.user.team_id.as_deref()).unwrap_or_default();
         let (Some(workspace), Some(action)) = (self.workspace(team), click.actions.first()) else { return };
         let channel = click.channel.as_ref().map(|c| c.id.as_str()).or(click.container.channel_id.as_deref()).unwrap_or_default();
@@ -265,7 +269,7 @@ impl Slack {
         self.hand(origin, Handed::Cancel(self.asked().inner(&closed.view.private_metadata.0)), None, ask).await;
     }
 
-    async fn shortcut(&self, shortcut: Shortcut, key: &str, received: tokio::time::Instant) {
+    async fn shortcut(&self, shortcut: Shortcut, key: &str, received: Instant) {
         let team = shortcut.team.as_ref().map(|t| t.id.as_str()).or(shortcut.user.team_id.as_deref()).unwrap_or_default();
         let Some(workspace) = self.workspace(team) else { return };
         self.open_ask_about(&workspace, &shortcut, key, received).await;

@@ -55,13 +55,13 @@ pub enum Rank {
 
 impl Rank {
     /// How many calls may be under way beyond the published rates, where that many were taken before, for it to be one more.
-    fn beyond(self, proven: usize) -> usize {
-        match self {
-            // For these it is tried, one at a time.
-            Rank::Reply | Rank::First => proven + 1,
-            // What was never tried is not tried with somebody's last words.
-            Rank::Final | Rank::Update => proven,
-            Rank::Extra => 0,
+    fn beyond(self, method: Method, proven: usize) -> usize {
+        match (self, method) {
+            // For these it is tried, one at a time. A message too many costs its channel a second.
+            (Rank::Reply | Rank::First, _) | (Rank::Final, Method::Post) => proven + 1,
+            // What was never tried is not tried with somebody's last words where the pause may be a minute.
+            (Rank::Final | Rank::Update, _) => proven,
+            (Rank::Extra, _) => 0,
         }
     }
 }
@@ -227,14 +227,14 @@ impl State {
     }
 
     /// Whether a call may go beyond the published rates now.
-    fn may_try(&self, rank: Rank) -> bool {
-        self.refused.is_none_or(|at| at.elapsed() > MEMORY) && self.beyond < rank.beyond(self.extra)
+    fn may_try(&self, method: Method, rank: Rank) -> bool {
+        self.refused.is_none_or(|at| at.elapsed() > MEMORY) && self.beyond < rank.beyond(method, self.extra)
     }
 
     /// Whether there is a place for a call now. `Some(beyond)`.
     fn room(&mut self, key: &Key, rank: Rank, reserved: bool) -> Option<bool> {
         let now = Instant::now();
-        let tries = self.may_try(rank);
+        let tries = self.may_try(key.0, rank);
         let bucket = self.bucket(key.clone());
         if bucket.paused.is_some_and(|until| until > now) {
             return None;

@@ -65,12 +65,10 @@ impl Slack {
         let user = message.user.clone().unwrap_or_default();
         let said = text::meant(&message.text, &workspace.bot);
         let name = workspace.name(&user).await;
-        let user_id = match message.team.as_deref() {
-            Some(team) if team != workspace.team && !team.is_empty() => format!("{team}/{user}"),
-            _ => user.clone(),
-        };
         let mut actor = self.actor(&user, &name, &message.channel);
-        actor.id = user_id;
+        if let Some(team) = message.team.as_deref().filter(|team| *team != workspace.team && !team.is_empty()) {
+            Arc::make_mut(&mut actor).id = format!("{team}/{user}");
+        }
         // A command that is said in a channel is about the channel; one in a thread is about that.
         let thread = match heard {
             Heard::Command => message.thread_ts.as_deref(),

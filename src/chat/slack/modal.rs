@@ -90,6 +90,13 @@ fn element(field: &Field) -> (Value, Option<String>) {
         }
         return (element, None);
     }
+    if field.person {
+        let mut element = json!({ "type": "users_select", "action_id": ACTION });
+        if let Some(user) = field.value.as_deref().and_then(|value| value.strip_prefix('@')).filter(|user| is_user(user)) {
+            element["initial_user"] = json!(user);
+        }
+        return (element, None);
+    }
     let choice = |value: &String| json!({ "text": plain_text(&label(value, 75)), "value": value });
     let selectable =
         field.options.len() <= OPTIONS && field.options.iter().all(|o| !o.trim().is_empty() && o.chars().count() <= 150);
@@ -123,6 +130,11 @@ fn element(field: &Field) -> (Value, Option<String>) {
     (element, said)
 }
 
+/// Slack refuses a view whose menu begins with nobody.
+fn is_user(id: &str) -> bool {
+    id.starts_with(['U', 'W']) && id.len() > 8 && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
 /// What was filled in: `state` of a submitted view. Fields that were left empty are left out.
 pub fn values(state: &Value) -> Values {
     let blocks = state.get("values").unwrap_or(state);
@@ -135,6 +147,7 @@ pub fn values(state: &Value) -> Values {
                 Some(if ticked { "true" } else { "false" }.to_owned())
             }
             Some("static_select") => element["selected_option"]["value"].as_str().map(str::to_owned),
+            Some("users_select") => element["selected_user"].as_str().map(|user| format!("@{user}")),
             _ => element["value"].as_str().map(str::to_owned),
         };
         if let Some(value) = value.filter(|value| !value.is_empty()) {
@@ -174,13 +187,15 @@ mod tests {
             },
             Field { options: (0..200).map(|n| format!("p{n}")).collect(), ..Field::new("project", "Project") },
             Field { switch: true, value: Some("true".into()), ..Field::new("yes", "Keep its files") },
+            Field { person: true, value: Some("@U0123ABCD".into()), ..Field::new("user", "User") },
             Field { secret: true, value: Some("hunter2".into()), ..Field::new("value", "Value") },
             Field { long: true, value: Some("x".repeat(4_000)), ..Field::new("text", "Text") },
         ];
         let view = view(&form(fields), "{}");
         limits::view(&view);
         assert!(!view.to_string().contains("hunter2"));
-        insta::assert_json_snapshot!(view["blocks"][5]);
+        insta::assert_json_snapshot!(view["blocks"][6]);
+        assert_eq!(view["blocks"][5]["element"]["initial_user"], "U0123ABCD");
         assert_eq!(view["title"]["text"], "Set the secret…");
         assert_eq!(view["blocks"][0]["text"]["text"], "Set the secret `OPENAI_API_KEY` for `shop`.");
         assert_eq!(view["blocks"][2]["element"]["initial_option"]["value"], "auto");
@@ -206,11 +221,12 @@ mod tests {
             "none": { "v": { "type": "static_select", "selected_option": null } },
             "yes": { "v": { "type": "checkboxes", "selected_options": [{ "value": "true" }] } },
             "no": { "v": { "type": "checkboxes", "selected_options": [] } },
+            "who": { "v": { "type": "users_select", "selected_user": "U0123ABCD" } },
             "other": { "x": { "type": "plain_text_input", "value": "x" } },
         } });
         let found = values(&state);
         let shown: Vec<(&str, &str)> = found.0.iter().map(|(k, v)| (k.as_str(), v.expose_secret())).collect();
-        assert_eq!(shown, [("mode", "auto"), ("name", " shop "), ("no", "false"), ("yes", "true")]);
+        assert_eq!(shown, [("mode", "auto"), ("name", " shop "), ("no", "false"), ("who", "@U0123ABCD"), ("yes", "true")]);
         assert!(!format!("{found:?}").contains("shop"));
         assert!(values(&Value::Null).0.is_empty());
         assert_eq!(

@@ -107,17 +107,22 @@ impl Payload {
         };
         let first = |first: Vec<String>, second: Vec<String>| if first.is_empty() { second } else { first };
         match self {
-            Self::Command(command) => one("trigger", &[&command.trigger_id]),
+            // A gateway in between may give them all the same trigger.
+            Self::Command(command) => one("trigger", &[&command.trigger_id, &command.digest()]),
             Self::Click(click) => {
                 let action = click.actions.first();
                 let of = |part: fn(&Input) -> &str| action.map(part).unwrap_or_default();
                 let place = click.container.message_ts.as_deref().or(click.container.view_id.as_deref()).unwrap_or_default();
                 let (id, ts) = (of(|a| &a.action_id), of(|a| &a.action_ts));
-                first(one("trigger", &[&click.trigger_id]), one("click", &[&click.user.id, place, id, ts]))
+                let clicked = one("click", &[&click.user.id, place, id, ts]);
+                let by_trigger = one("trigger", &[&click.trigger_id, ts]);
+                first(by_trigger, first(clicked, one("trigger", &[&click.trigger_id])))
             }
             Self::Submit(submit) => {
                 let view = &submit.view;
-                first(one("trigger", &[&submit.trigger_id]), one("submit", &[&submit.user.id, &view.id, &view.hash]))
+                let submitted = one("submit", &[&submit.user.id, &view.id, &view.hash]);
+                let by_trigger = one("trigger", &[&submit.trigger_id, &view.id, &view.hash]);
+                first(by_trigger, first(submitted, one("trigger", &[&submit.trigger_id])))
             }
             Self::Closed(closed) => one("closed", &[&closed.user.id, &closed.view.id]),
             Self::Shortcut(shortcut) => first(

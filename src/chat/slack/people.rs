@@ -54,13 +54,13 @@ impl Slack {
         said.to_owned()
     }
 
-    pub(super) fn actor(&self, user: &str, name: &str, channel: &str) -> Actor {
+    pub(super) fn actor(&self, user: &str, name: &str, channel: &str) -> Arc<Actor> {
         let groups = locked(&self.0.groups).get(user).cloned().unwrap_or_default();
         let mut groups: Vec<String> = groups.into_iter().map(|group| format!("{SURFACE}:{group}")).collect();
         if !channel.is_empty() {
             groups.push(format!("{SURFACE}:{channel}"));
         }
-        Actor { surface: SURFACE.to_owned(), id: user.to_owned(), name: name.to_owned(), groups }
+        Arc::new(Actor { surface: SURFACE.to_owned(), id: user.to_owned(), name: name.to_owned(), groups })
     }
 
     /// Learns who is in the user groups that the configuration gives roles to.

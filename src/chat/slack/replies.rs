@@ -38,7 +38,7 @@ enum To {
 }
 
 impl Slack {
-    pub(super) async fn answer(&self, to: &Origin, reply: Reply) {
+    pub(super) async fn answer(&self, to: &Origin, mut reply: Reply) {
         let Some(place) = Place::parse(&to.conversation) else { return };
         let Some(workspace) = self.workspace(&place.team) else { return };
         let input = to.input.clone().unwrap_or_default();
@@ -50,6 +50,9 @@ impl Slack {
             None => fresh.lock().await,
         };
         ask.answered = true;
+        if ask.is_again() {
+            crate::chat::asked::tell_again(&mut reply);
+        }
         self.learn_names(&workspace, &reply).await;
         if ask.from == From::Tab {
             return self.publish(&workspace, &ask.user, &reply).await;

@@ -69,7 +69,7 @@ pub async fn turn(slack: Slack, live: LiveTurn) {
         None => (place.team.clone(), origin.actor.id.clone()),
     };
     let resumed = origin.input.is_none() || !before.is_empty();
-    let kept = Kept::new(id, slack.desk(), &before);
+    let kept = Kept::new(id, slack.desk(), slack.0.claims.clone(), &before);
     let show = Show {
         slack: slack.clone(),
         workspace,
@@ -181,7 +181,11 @@ impl Show {
                 (Some(turn), Some("text")) if turn == mine => texts.push(ts),
                 (Some(turn), Some("working")) if turn == mine => working = Some(ts),
                 // Streams get their mark at their end: one without that began while this turn was the thread's only one is its.
-                (None, None) if !has_files && began.is_some_and(|at| ts.parse::<f64>().is_ok_and(|ts| ts >= at)) => {
+                (None, None)
+                    if !has_files
+                        && began.is_some_and(|at| ts.parse::<f64>().is_ok_and(|ts| ts >= at))
+                        && self.kept.claims(&ts) =>
+                {
                     open = true;
                     texts.push(ts);
                 }

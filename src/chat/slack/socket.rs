@@ -27,6 +27,8 @@ pub use board::{Board, Gap, State};
 pub const CONNECTIONS: usize = 2;
 const BACKOFF: Duration = Duration::from_millis(250);
 const MOST: Duration = Duration::from_secs(30);
+/// The same while there is no other connection: what comes then is lost, or late.
+const ALONE: Duration = Duration::from_secs(1);
 /// A connection that lived this long was a good one.
 const GOOD: Duration = Duration::from_secs(10);
 /// How long one that was replaced is still read, if Slack does not end it.
@@ -133,12 +135,26 @@ async fn slot(context: Context, place: usize, mut address: Option<String>) {
         }
         failures = if since.elapsed() >= GOOD { 0 } else { failures + 1 };
         // The first replacement comes at once, since the one before may not be gone yet.
-        if failures > 1 && !pause_or_stop(&context, backoff(failures, &Fault::Unsent("cut"))).await {
+        if failures > 1 && !rest(&context, backoff(failures, &Fault::Unsent("cut")), failures).await {
             break;
         }
         while pipes.try_join_next().is_some() {}
     }
     while pipes.join_next().await.is_some() {}
+}
+
+/// … after a connection that worked: not so long if it was the last one.
+async fn rest(context: &Context, pause: Duration, failures: u32) -> bool {
+    let mut state = context.board.state();
+    let most = (BACKOFF * failures / 2).min(ALONE).mul_f64(chance());
+    let alone = async {
+        let none = state.wait_for(|s| s.live == 0).await.is_ok();
+        if none { tokio::time::sleep(most).await } else { std::future::pending().await }
+    };
+    tokio::select! {
+        rested = pause_or_stop(context, pause) => rested,
+        () = alone => true,
+    }
 }
 
 /// `false`: it is time to stop.

@@ -143,7 +143,8 @@ impl Workspace {
             if let Some(why) = self.dead.borrow().clone() {
                 return Err(Fault::Refused(why));
             }
-            let permit = self.limiter.pass(Method::Reads, api, "reads", Rank::Update).await;
+            // Somebody waits for what was missed: it is found out whether more may be read at once than Slack says.
+            let permit = self.limiter.pass(Method::Reads, api, "reads", Rank::Reply).await;
             let result = self.api.get(api, arguments).await;
             match self.settle(permit, result) {
                 Err(fault) if fault.is_passing() && tries < TRIES => sleep(pause(tries)).await,

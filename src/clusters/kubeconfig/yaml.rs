@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use libyaml_safer::{Event, EventData, Parser, ScalarStyle};
 
 use crate::clusters::refused::{Place, Refused, refuse};
+use crate::yaml;
 
 /// The longest text.
 pub const LONGEST: usize = 256 * 1024;
@@ -147,10 +148,9 @@ impl Document {
         if !whole.ends_with('\n') {
             whole.push('\n');
         }
-        // It has one place left that is known to panic: a tag right before a comma, `[!a, b]`.
-        let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parse(&whole)));
-        read.unwrap_or_else(|_| {
-            refuse(Place::At { line: 1, column: 1 }, "not YAML that can be read here: is a tag followed by a comma?")
+        yaml::guarded(|| parse(&whole)).unwrap_or_else(|| {
+            let (line, column) = yaml::tag_before_comma(&whole).unwrap_or((1, 1));
+            refuse(Place::At { line: line.into(), column: column.into() }, yaml::TAG_BEFORE_COMMA)
         })
     }
 }

@@ -63,7 +63,7 @@ fn the_last_line_may_have_no_end() {
     assert_eq!(json("a: |2"), r#"{"a":""}"#);
     assert_eq!(json("a: |-"), r#"{"a":""}"#);
     assert_eq!(json("a: b"), r#"{"a":"b"}"#);
-    assert!(wrong("a: [!b, c]").starts_with("1:1 not YAML that can be read here"));
+    assert!(wrong("a: [!b, c]").starts_with("1:5 a tag with nothing"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What Gaggle may need to do in the cluster: the one table from which `gaggle check` asks, and from which the least-privilege
-//! RBAC of `deploy/` is made.
+//! What Gaggle may need to do in the cluster: the table from which `gaggle check` asks, that of scans and releases, and the
+//! least-privilege RBAC of `deploy/`, which is made from both.
 
 use futures_util::future::join_all;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
@@ -47,6 +47,41 @@ pub const RULES: &[Rule] = &[
     rule("apps", "daemonsets", &["list"], "whether a namespace is empty"),
     rule("batch", "jobs", &["list"], "whether a namespace is empty"),
     rule("batch", "cronjobs", &["list"], "whether a namespace is empty"),
+];
+
+/// What changes there and is looked at whole.
+const MADE: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+const LISTED: &[&str] = &["list"];
+const EMPTY: &str = "whether a namespace that was made for releases is empty";
+
+/// What scans and releases need where they are, in Gaggle's own cluster or in another; a role of its own, for who wants them.
+pub const RELEASES: &[Rule] = &[
+    rule("", "namespaces", MADE, "releases are there, and may make theirs"),
+    rule("", "configmaps", MADE, "variables and files"),
+    rule("", "secrets", &["get", "list", "create", "patch", "delete"], "secret ones; scans read their names alone"),
+    rule("", "persistentvolumeclaims", MADE, "volumes"),
+    rule("", "services", MADE, "names and ports; what a scan finds"),
+    rule("discovery.k8s.io", "endpointslices", LISTED, "which endpoints are ready"),
+    rule("apps", "deployments", MADE, "services"),
+    rule("apps", "statefulsets", MADE, "services with volumes of their own"),
+    rule("apps", "daemonsets", MADE, "services on every node"),
+    rule("batch", "jobs", MADE, "services that end"),
+    rule("networking.k8s.io", "ingresses", MADE, "host names"),
+    rule("", "pods", &["list", "watch"], "how releases stand; images behind Services"),
+    rule("", "events", &["list", "watch"], "why something does not start"),
+    rule("", "pods/log", &["get"], "/service logs"),
+    rule("", "pods/exec", &["get", "create"], "/service exec"),
+    rule("", "pods/portforward", &["get", "create"], "/service port-forward"),
+    rule("", "nodes", LISTED, "addresses of node ports"),
+    rule("apiextensions.k8s.io", "customresourcedefinitions", LISTED, "which operators there are"),
+    rule("", "serviceaccounts", LISTED, EMPTY),
+    rule("rbac.authorization.k8s.io", "roles", LISTED, EMPTY),
+    rule("rbac.authorization.k8s.io", "rolebindings", LISTED, EMPTY),
+    rule("networking.k8s.io", "networkpolicies", LISTED, EMPTY),
+    rule("apps", "replicasets", LISTED, EMPTY),
+    rule("batch", "cronjobs", LISTED, EMPTY),
+    rule("autoscaling", "horizontalpodautoscalers", LISTED, EMPTY),
+    rule("policy", "poddisruptionbudgets", LISTED, EMPTY),
 ];
 
 /// Which verbs of each rule are granted: (rule, verb, granted).
@@ -121,7 +156,7 @@ pub fn cluster_role<'a>(name: &str, rules: impl IntoIterator<Item = (&'a Rule, V
     text
 }
 
-/// All that `deploy/` grants.
-pub fn whole_role(name: &str) -> String {
-    cluster_role(name, RULES.iter().map(|rule| (rule, rule.verbs.to_vec())))
+/// A ClusterRole with all of these, as `deploy/` grants it.
+pub fn whole_role(name: &str, rules: &[Rule]) -> String {
+    cluster_role(name, rules.iter().map(|rule| (rule, rule.verbs.to_vec())))
 }

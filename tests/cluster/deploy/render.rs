@@ -56,7 +56,7 @@ impl<'a> Deployed<'a> {
         let json = run(to_json.arg(corner.kubeconfig()), &yaml).await;
         let documents = serde_json::Deserializer::from_str(&json).into_iter::<Value>();
         let documents: Vec<Value> = documents.map(|document| document.expect("JSON")).collect();
-        assert!(documents.len() > 5, "{json}");
+        assert!(documents.len() > 1, "{json}");
         let namespace = format!("{}-gaggle", corner.instance);
         let documents = documents.into_iter().map(|document| renamed(document, &namespace)).collect();
         Some(Self { corner, namespace, documents })
@@ -165,10 +165,10 @@ fn renamed(mut document: Value, name: &str) -> Value {
     if document["metadata"]["namespace"] == "gaggle" {
         document["metadata"]["namespace"] = json!(name);
     } else {
-        document["metadata"]["name"] = json!(name);
+        document["metadata"]["name"] = json!(role(&document["metadata"]["name"], name));
     }
     if document["kind"] == "ClusterRoleBinding" {
-        document["roleRef"]["name"] = json!(name);
+        document["roleRef"]["name"] = json!(role(&document["roleRef"]["name"], name));
         document["subjects"][0]["namespace"] = json!(name);
     }
     // kubectl adds what it does not know.
@@ -179,6 +179,11 @@ fn renamed(mut document: Value, name: &str) -> Value {
         document.remove("status");
     }
     document
+}
+
+/// `gaggle`, or what begins so.
+fn role(before: &Value, name: &str) -> String {
+    before.as_str().expect("a name").replacen("gaggle", name, 1)
 }
 
 /// Runs a program of others to its end.

@@ -43,7 +43,7 @@ use crate::support::io;
 
 pub use bot::Bot;
 pub use delivery::{FORGED, Forged, Missed, now, public_key, sign};
-pub use look::{Button, Seen, Select};
+pub use look::{Button, Seen, Select, embed_text};
 pub use rules::{Rate, Rules};
 pub use state::{
     APP, BOT, BOT_ROLE, Channel, Count, GUILD, Interaction, Kind, Message, Overwrite, Registered, Session, Shown, State, TOKEN,
@@ -154,7 +154,15 @@ impl Discord {
     }
 
     /// Waits until `look` finds something.
-    pub async fn wait<T>(&self, what: &str, mut look: impl FnMut(&State) -> Option<T>) -> T {
+    pub async fn wait<T>(&self, what: &str, look: impl FnMut(&State) -> Option<T>) -> T {
+        match self.try_wait(look).await {
+            Some(found) => found,
+            None => panic!("no sign of {what}\n{}", self.look(State::report)),
+        }
+    }
+
+    /// … or the time is over.
+    pub async fn try_wait<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
         let mut changes = self.inner.version.subscribe();
         let waiting = async {
             loop {
@@ -165,10 +173,7 @@ impl Discord {
                 let _ = changes.changed().await;
             }
         };
-        match tokio::time::timeout(DEADLINE, waiting).await {
-            Ok(found) => found,
-            Err(_) => panic!("no sign of {what}\n{}", self.look(State::report)),
-        }
+        tokio::time::timeout(DEADLINE, waiting).await.ok()
     }
 
     /// Waits until every interaction has its first response or was given up.

@@ -272,8 +272,3 @@ impl Discord {
         self.wait("a session", |s| s.sessions.values().any(|session| session.link.is_some()).then_some(())).await;
     }
 }
-
-/// Never told by the program, whatever happens.
-pub fn secrets() -> [&'static str; 2] {
-    [TOKEN, "hunter2 signs"]
-}

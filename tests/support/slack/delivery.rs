@@ -211,9 +211,12 @@ impl Inner {
         });
         let result = loop {
             let result = self.finish(begun, &sending).await;
-            if matches!(result, Err(Missed::Cut)) && self.look(|s| s.rules.resend_cut) {
+            if matches!(result, Err(Missed::Cut | Missed::Absent)) && self.look(|s| s.rules.resend_cut) {
                 let mut changes = self.version.subscribe();
-                while self.look(|s| s.sockets.is_empty()) && changes.changed().await.is_ok() {}
+                let back = async { while self.look(|s| s.sockets.is_empty()) && changes.changed().await.is_ok() {} };
+                if tokio::time::timeout(self.look(|s| s.rules.ack), back).await.is_err() {
+                    break result;
+                }
                 begun = self.change(|s| self.begin(s, &sending));
                 continue;
             }
@@ -227,6 +230,7 @@ impl Inner {
     pub fn send_events(self: &Arc<Self>, state: &mut State) {
         for payload in std::mem::take(&mut state.outbox) {
             state.open += 1;
+            state.events.push(payload.clone());
             let event = &payload["event"];
             let what = format!(
                 "event {} {}",

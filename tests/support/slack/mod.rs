@@ -36,7 +36,7 @@ pub use click::Put;
 pub use delivery::{Acked, Missed, now, sign};
 pub use look::{Button, Seen};
 pub use rules::{Rate, Rules, Streaming};
-pub use state::{APP, APP_TOKEN, BOT, BOT_TOKEN, BOT_USER, Count, Kind, SIGNING_SECRET, State, TEAM, Trouble};
+pub use state::{APP, APP_TOKEN, BOT, BOT_TOKEN, BOT_USER, Count, Kind, Message, SIGNING_SECRET, State, TEAM, Trouble};
 pub use user::{Outcome, User};
 
 /// The longest that a test waits for anything.
@@ -146,7 +146,15 @@ impl Slack {
     }
 
     /// Waits until `look` finds something.
-    pub async fn wait<T>(&self, what: &str, mut look: impl FnMut(&State) -> Option<T>) -> T {
+    pub async fn wait<T>(&self, what: &str, look: impl FnMut(&State) -> Option<T>) -> T {
+        match self.try_wait(look).await {
+            Some(found) => found,
+            None => panic!("no sign of {what}\n{}", self.look(State::report)),
+        }
+    }
+
+    /// … or the time is over.
+    pub async fn try_wait<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
         let mut changes = self.inner.version.subscribe();
         let waiting = async {
             loop {
@@ -157,10 +165,7 @@ impl Slack {
                 let _ = changes.changed().await;
             }
         };
-        match tokio::time::timeout(DEADLINE, waiting).await {
-            Ok(found) => found,
-            Err(_) => panic!("no sign of {what}\n{}", self.look(State::report)),
-        }
+        tokio::time::timeout(DEADLINE, waiting).await.ok()
     }
 
     /// Waits until everything that was sent is acknowledged or given up.

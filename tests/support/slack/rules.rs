@@ -61,7 +61,8 @@ pub struct Rules {
     pub retries: Vec<Duration>,
     /// A repeat comes in the same envelope.
     pub keep_envelope_id: bool,
-    /// Commands and clicks that a cut socket took with it are sent again on another one, in the same envelope.
+    /// Commands and clicks that a cut socket took with it, or that found none, are sent again on another one, in the same envelope, if
+    /// there is one soon.
     pub resend_cut: bool,
     pub sockets: usize,
     pub ping: Duration,

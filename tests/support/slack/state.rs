@@ -251,6 +251,8 @@ pub struct State {
     pub turn: usize,
     /// Events that wait for the lock to be given back.
     pub outbox: Vec<Value>,
+    /// All that were sent, as they were.
+    pub events: Vec<Value>,
     pub base_url: String,
     next: u64,
     last_ts: u64,

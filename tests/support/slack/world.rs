@@ -156,6 +156,14 @@ impl Slack {
         self.change(|s| s.outbox.push(wrapped));
     }
 
+    /// One of those that were sent lately.
+    pub fn repeat_some_event(&self, back: usize) {
+        self.change(|s| {
+            let one = s.events.len().checked_sub(back + 1).and_then(|at| s.events.get(at).cloned());
+            s.outbox.extend(one);
+        });
+    }
+
     /// `warning`, `refresh_requested` or `link_disabled` for the oldest `count` sockets.
     pub fn disconnect(&self, count: usize, reason: &'static str) {
         self.change(|s| {
@@ -201,9 +209,4 @@ impl State {
         self.emit(event);
         self.tell_posted(id, &ts);
     }
-}
-
-/// Never told by the program, whatever happens.
-pub fn secrets() -> [&'static str; 3] {
-    [BOT_TOKEN, super::APP_TOKEN, super::SIGNING_SECRET]
 }

@@ -16,6 +16,8 @@ const BACKOFF: Duration = Duration::from_millis(250);
 const MOST: Duration = Duration::from_secs(60);
 /// A session that was live for so long was a good one.
 const GOOD: Duration = Duration::from_secs(5);
+/// Failures that are counted of connections that were greeted.
+const GREETED: u32 = 3;
 const RESUMES: u32 = 3;
 
 struct Shard<'a> {
@@ -111,7 +113,8 @@ impl Shard<'_> {
         self.lost = pipe.lost;
         match pipe.live {
             Some(since) => {
-                self.failures = if since.elapsed() >= GOOD { 0 } else { self.failures + 1 };
+                // What Discord greeted is not kept waiting: interactions live for three seconds.
+                self.failures = if since.elapsed() >= GOOD { 0 } else { (self.failures + 1).min(GREETED) };
                 (self.was_live, self.unresumed, self.unreached) = (true, 0, 0);
                 if is_resumption {
                     metrics::counter!("gaggle_discord_resumes_total").increment(1);
@@ -133,7 +136,8 @@ impl Shard<'_> {
             End::Closed(after) => self.after(after),
             End::Asked | End::Dead | End::Invalid(true) => self.after(After::Resume),
             End::Invalid(false) => {
-                self.pause = Duration::from_secs(1) + Duration::from_secs(4).mul_f64(chance());
+                // Discord wants between one and five seconds.
+                self.pause = Duration::from_secs(1) + Duration::from_secs(1).mul_f64(chance());
                 self.after(After::Anew)
             }
         }

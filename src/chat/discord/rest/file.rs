@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Response, StatusCode, Url};
 
 use super::{Fault, Rest, counted};
+use crate::chat::hosts;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const HOSTS: &[&str] = &["cdn.discordapp.com", "media.discordapp.net"];
@@ -34,7 +35,7 @@ impl Rest {
         let is_plain = self.shared.base.scheme() == "http";
         match url.scheme() {
             "https" => HOSTS.contains(&host) && url.port().is_none(),
-            "http" => is_plain && Some(host) == self.shared.base.host_str(),
+            "http" => is_plain && self.shared.base.host_str().is_some_and(|base| hosts::is_same(host, base)),
             _ => false,
         }
     }

@@ -93,6 +93,7 @@ fn input(block: &Value) {
         }
         "static_select" => options(element, 100),
         "checkboxes" => options(element, 10),
+        "users_select" => {}
         "file_input" => assert!(element["max_files"].as_u64().is_some_and(|n| (1..=10).contains(&n))),
         other => panic!("{other}"),
     }

@@ -24,7 +24,7 @@ fn turn(state: TurnState) -> Turn {
         id: TurnId(3),
         session: SessionId(12),
         project: ProjectId::from("p"),
-        origin: Origin { actor, conversation: ConversationId::from("slack:T1:C1"), input: None },
+        origin: Origin { actor: actor.into(), conversation: ConversationId::from("slack:T1:C1"), input: None },
         message: Asked::new(PersonId("slack:U123ABC".into()), "why does <!here> the checkout test fail?"),
         state,
         reason: None,

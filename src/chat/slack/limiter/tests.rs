@@ -265,3 +265,21 @@ async fn a_thread_with_much_to_say_leaves_room_for_the_others() {
     assert!(done("quiet") < 12 && done("shy") < 12, "{passed:?}");
     idle(&limiter);
 }
+
+#[tokio::test(start_paused = true)]
+async fn last_words_that_all_come_as_messages_find_out_as_well() {
+    let limiter = Limiter::default();
+    let before = Instant::now();
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        let limiter = limiter.clone();
+        calls.spawn(async move {
+            let permit = limiter.pass(Method::Post, "C", &n.to_string(), Rank::Final).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            permit.worked();
+        });
+    }
+    while calls.join_next().await.transpose().unwrap().is_some() {}
+    assert!(before.elapsed() < Duration::from_millis(40), "{:?}", before.elapsed());
+    idle(&limiter);
+}

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
+use sha2::{Digest as _, Sha256};
 
 use super::event::{File, Message};
 use super::field::{self, Quiet};
@@ -32,6 +33,17 @@ pub struct Command {
     pub trigger_id: String,
     #[serde(default, deserialize_with = "field::lenient")]
     pub is_enterprise_install: bool,
+}
+
+impl Command {
+    /// What tells it from others: the same however it comes, and nothing that can be read.
+    pub fn digest(&self) -> String {
+        let hook = self.response_url.as_ref().map(|url| url.0.as_str()).unwrap_or_default();
+        let parts = [self.user_id.as_str(), &self.channel_id, &self.command, &self.text.0, hook];
+        let digest = Sha256::digest(parts.join("\n"));
+        let begin = digest[..8].try_into().map(u64::from_be_bytes).unwrap_or_default();
+        format!("{begin:016x}")
+    }
 }
 
 /// A channel, a team, an enterprise.

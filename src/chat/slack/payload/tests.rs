@@ -170,3 +170,23 @@ fn channels_are_told_by_id_or_whole() {
     };
     assert!(matches!(&group.happened, Happened::GroupUpdated { users: Some(users), is_deleted: true, .. } if users == &["U1"]));
 }
+
+#[test]
+fn commands_are_known_by_all_that_tells_them_apart() {
+    let keys = |trigger: &str, text: &str, hook: &str| {
+        let json = format!(
+            r#"{{"command":"/project","user_id":"U1","channel_id":"C1","trigger_id":"{trigger}","text":"{text}","response_url":"{hook}"}}"#
+        );
+        Payload::parse(Door::Commands, &json).unwrap().keys()
+    };
+    let one = keys("1", "create hunter2", "http://h/1");
+    assert_eq!(one, keys("1", "create hunter2", "http://h/1"), "it comes again");
+    assert!(one.len() == 1 && !one[0].contains("hunter2"), "{one:?}");
+    let others = [
+        keys("2", "create hunter2", "http://h/1"),
+        keys("1", "create b", "http://h/1"),
+        keys("1", "create hunter2", "http://h/2"),
+    ];
+    assert!(others.iter().all(|other| other.len() == 1 && *other != one), "{others:?}");
+    assert!(keys("", "create a", "http://h/1").is_empty(), "without a trigger its envelope is its name");
+}

@@ -161,9 +161,14 @@ impl Pipe {
         }
         if at_once {
             let is_new = delivery.keep(&self.context.keep);
-            self.write(Message::text(delivery::frame(envelope, None))).await?;
+            let written = self.write(Message::text(delivery::frame(envelope, None))).await;
             if !is_new {
-                return Flow::Continue(());
+                return written;
+            }
+            if written.is_break() {
+                // It is kept, so it is not taken for new if it comes again.
+                self.held = Some(delivery);
+                return written;
             }
         }
         match self.context.queue.try_send(delivery) {
