@@ -186,7 +186,7 @@ impl State {
         if self.is_open || route.kind == Kind::Callback {
             return Ok(());
         }
-        self.whole.room(rank, route.kind == Kind::Bot, now).map_err(Some)?;
+        self.whole.room(rank, route.kind == Kind::Bot, now)?;
         if rank >= Rank::Update && route.is_edit() {
             let edit = self.edits.get(&route.path).copied().unwrap_or_default();
             if edit.flying > 0 {
@@ -211,7 +211,7 @@ impl State {
         self.sequence += 1;
         self.passed.insert(route.major.clone(), self.sequence);
         if route.kind == Kind::Bot {
-            self.whole.take(now);
+            self.whole.take();
         }
         let edited = route.is_edit().then(|| {
             let edit = self.edits.entry(route.path.clone()).or_default();
@@ -374,11 +374,14 @@ impl Limiter {
                 _ => edit.at = Some(now),
             }
         }
+        if leave.route.kind == Kind::Bot && !matches!(how, Landing::Unused) {
+            state.whole.landed(now);
+        }
         match how {
             Landing::Unused => {
                 state.bucket(&leave.key, &leave.route).0.give_back();
                 if leave.route.kind == Kind::Bot {
-                    state.whole.give_back(leave.at);
+                    state.whole.give_back();
                 }
             }
             Landing::Unknown => drop(state.settle(&leave, None, false, now)),
