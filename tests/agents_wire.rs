@@ -175,10 +175,10 @@ async fn a_slow_reader_holds_up_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_ends_a_run_and_keep_alives_or_approvals_do_not() {
     let mut script = Script::start().await;
-    let idle = Duration::from_millis(400);
+    let idle = Duration::from_secs(2);
     let (agent, _shared) = script.connect(Patience { stream_idle: idle, ..Patience::default() }).await;
     let (mut run, body, id) = script.run(&agent, "s").await;
-    for _ in 0..8 {
+    for _ in 0..6 {
         body.send(Ok(": \n\n".into())).unwrap();
         tokio::time::sleep(idle / 4).await;
     }
@@ -189,7 +189,7 @@ async fn silence_ends_a_run_and_keep_alives_or_approvals_do_not() {
     assert!(matches!(run.events.recv().await, Some(AgentEvent::ToolStarted { .. })));
     let Some(AgentEvent::ApprovalWanted { request, tool, .. }) = run.events.recv().await else { panic!("no approval") };
     assert_eq!((request.as_str(), tool.as_str()), ("7", "shell"));
-    tokio::time::sleep(idle * 2).await;
+    tokio::time::sleep(idle + idle / 4).await;
     agent.answer("s", &request, Answer::Deny).await.unwrap();
     let answer = loop {
         let message = script.posts.recv().await.unwrap();
@@ -205,7 +205,7 @@ async fn silence_ends_a_run_and_keep_alives_or_approvals_do_not() {
         "{:?}",
         silent.failure
     );
-    assert!(start.elapsed() < idle * 3, "{:?}", start.elapsed());
+    assert!(start.elapsed() < idle * 8, "{:?}", start.elapsed());
     script.post("session/cancel").await;
     drop((body, id));
 }

@@ -127,9 +127,9 @@ pub fn option_name(arg: &Arg) -> String {
 /// What an argument is for, where it stands once: `several` says how it takes more than one value.
 pub fn about_argument(arg: &Arg, several: &str) -> String {
     let about = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    match about.strip_suffix("; may be repeated") {
-        Some(one) => format!("{one}{several}"),
-        None => about,
+    match is_list(arg) {
+        true => format!("{}{several}", about.strip_suffix("; may be repeated").unwrap_or(&about)),
+        false => about,
     }
 }
 

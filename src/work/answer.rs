@@ -321,7 +321,7 @@ impl Work {
             // If this message never reached the agent, its last answer is to another one.
             Ok(Some(last)) if words(&last.message) == message && last.answer.starts_with(&seen) => {
                 if !reading.prompt.sent && self.was_asked_before(reading.job, &message).await {
-                    return End::new(TurnState::Interrupted, UNSENT);
+                    return if stopped { End::stopped() } else { End::new(TurnState::Interrupted, UNSENT) };
                 }
                 live.change(|t| t.text = last.answer);
                 // What was said before it stopped looks like a whole answer.

@@ -187,7 +187,7 @@ async fn killed_at_any_moment() {
         loop {
             let Err(how) = agrees(&corner, &t).await else { break };
             assert!(
-                begun.elapsed() < Duration::from_secs(5),
+                begun.elapsed() < Duration::from_secs(20),
                 "seed {seed}, round {round}, `{command}` killed after {moment:?}: {how}"
             );
             sleep(Duration::from_millis(50)).await;
@@ -284,7 +284,7 @@ async fn a_start_is_stopped() {
     start.event("the pod", |e| e["step"] == "pod").await;
     let begun = Instant::now();
     t.in_conversation("elsewhere").say("/project deactivate demo").await.ok();
-    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     let started = start.end().await;
     assert!(!started.ok && started.text().contains("was stopped"), "{}", started.text());
     assert_eq!((status(&t, "demo").await, corner.replicas().await, corner.objects().await), ("inactive".to_owned(), 0, made));

@@ -217,7 +217,7 @@ async fn an_agent_that_does_not_end_when_asked_is_made_to() {
     rig.runtime.shutdown().await;
     assert_eq!(rig.processes(), [0; 0]);
     assert!(began.elapsed() >= Duration::from_millis(500), "it had its grace");
-    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(began.elapsed() < Duration::from_secs(15));
 }
 
 #[tokio::test]

@@ -41,20 +41,20 @@ async fn at_once(threads: usize, channels: usize, keys: &str) -> Duration {
 #[tokio::test]
 async fn twenty_answers_in_one_channel_are_whole_soon_after_their_last_words() {
     let late = at_once(19, 1, "").await;
-    assert!(late < Duration::from_secs(6), "{late:?}");
+    assert!(late < Duration::from_secs(20), "{late:?}");
 }
 
 #[tokio::test]
 async fn twenty_answers_in_several_channels_are_whole_soon_after_their_last_words() {
     let late = at_once(20, 5, "").await;
-    assert!(late < Duration::from_secs(6), "{late:?}");
+    assert!(late < Duration::from_secs(20), "{late:?}");
 }
 
 #[tokio::test]
 async fn sixty_answers_are_whole_when_the_rates_allow() {
     // A message a second in each channel besides the streams.
     let late = at_once(60, 4, "").await;
-    assert!(late < Duration::from_secs(18), "{late:?}");
+    assert!(late < Duration::from_secs(40), "{late:?}");
 }
 
 #[tokio::test]

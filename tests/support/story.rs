@@ -176,7 +176,7 @@ impl Place {
         raw.cancel(&session).await;
         let asked = Instant::now();
         while !told.take(stream.next().await, 2) {}
-        assert!(asked.elapsed() < Duration::from_secs(1));
+        assert!(asked.elapsed() < Duration::from_secs(15));
         assert_eq!(told.stop_reason(), "cancelled");
         assert!(words(2000).starts_with(&told.text));
         // The history has the partial answer, and may have a little more of it than was sent.

@@ -260,16 +260,53 @@ fn containers_that_wait() {
             format!("{}: {}", c["name"].as_str().unwrap(), command.last().unwrap())
         })
         .collect();
-    assert_eq!(lines[0], "wait-for-db: until nc -z -w 2 db 9200 || nc -z -w 2 db 9300; do sleep 2; done");
-    assert!(lines[1].starts_with("wait-for-worker: n=0; until ! nc") && lines[1].contains("n=$$((n + 1))"), "{}", lines[1]);
-    assert_eq!(lines[2], "wait-for-migrate: job/migrate");
-    assert_eq!((lines.len(), &spec["serviceAccountName"]), (3, &json!("shop-wait")));
+    let until = "until nc -z -w 2 db 9200 || nc -z -w 2 db 9300; do sleep 2; done";
+    let first = format!("wait-for-services: echo waiting for db\n{until}\necho waiting for worker\nn=0; until ! nc");
+    assert!(lines[0].starts_with(&first) && lines[0].contains("n=$$((n + 1))"), "{}", lines[0]);
+    assert_eq!(lines[1], "wait-for-migrate: job/migrate");
+    assert_eq!((lines.len(), &spec["serviceAccountName"]), (2, &json!("shop-wait")));
     assert_eq!(find(&made, "Role", "shop-wait")["rules"][0]["resources"], json!(["jobs"]));
     let not: Vec<_> = unwaited(&all, &with).into_iter().map(|w| w.to_string()).collect();
     assert!(
         not.len() == 2 && not[0].contains("`dns`") && not[1].starts_with("web: depends_on: Nothing waits for `gone`"),
         "{not:?}"
     );
+}
+
+#[test]
+fn who_waits_for_many_has_few_containers() {
+    let on = |n: usize| format!("a-service-with-rather-a-long-name-{n}");
+    let wait = |on: String, condition| Wait { on, condition, required: true };
+    // Its own name is the one that its container would have.
+    let mut web = workload("wait-for-services");
+    web.waits = (0..1_500).map(|n| wait(on(n), Condition::Healthy)).collect();
+    web.waits.extend((1_500..1_700).map(|n| wait(on(n), Condition::Completed)));
+    let mut all: Vec<_> = (0..1_700).map(|n| workload(&on(n))).collect();
+    all[..1_500].iter_mut().for_each(|other| other.ports = vec![port(80, Protocol::Tcp)]);
+    all[1_500..].iter_mut().for_each(|other| other.kept = Kept::Job);
+    let mut one = workload("wait-for-db");
+    one.waits = vec![wait("db".into(), Condition::Healthy)];
+    let mut db = workload("db");
+    db.ports = vec![port(80, Protocol::Tcp)];
+    all.extend([web, one, db]);
+    let made = objects(&bundle(all), &Options { waiting: Some(Waiting::default()), ..options() });
+    let containers = |name: &str| {
+        let spec = &find(&made, "Deployment", name)["spec"]["template"]["spec"];
+        spec["initContainers"].as_array().unwrap().clone()
+    };
+    let many = containers("wait-for-services");
+    let names: Vec<_> = many.iter().map(|c| c["name"].as_str().unwrap()).collect();
+    assert_eq!(names[..2], ["wait-for-services-2", "wait-for-services-3"]);
+    assert_eq!(names[names.len() - 2..], ["wait-for-jobs", "wait-for-jobs-2"]);
+    assert!(names.len() < 8, "{names:?}");
+    let words: Vec<_> = many.iter().flat_map(|c| c["command"].as_array().unwrap()).map(|w| w.as_str().unwrap()).collect();
+    assert!(words.iter().all(|word| word.len() < 128 * 1024));
+    let said = words.join("\n");
+    for n in 0..1_700 {
+        let line = if n < 1_500 { format!("nc -z -w 2 {} 80;", on(n)) } else { format!("job/{}", on(n)) };
+        assert!(said.contains(&line), "{line}");
+    }
+    assert_eq!(containers("wait-for-db")[0]["name"], "wait-for-db-2");
 }
 
 #[test]

@@ -4,12 +4,17 @@
 
 use serde_json::{Value, json};
 
-use super::{LABEL, Object, Release, fit, literal, one};
+use super::{LABEL, Object, Release, Waiting, fit, literal, one};
 use crate::model::workload::{Condition, Protocol, Wait, Warning, Workload};
 
 /// How often what need not be so is waited for, every two seconds: that something was started says little of when it answers.
 const TRIES: u32 = 60;
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+const TOKEN_VOLUME: &str = "wait-token";
+/// Bytes of one script. Linux takes 128 KiB in one argument, and what is doubled for Kubernetes makes it longer here.
+const SCRIPT: usize = 64 * 1024;
+/// Jobs that one container waits for.
+const JOBS: usize = 100;
 
 /// What a container does that waits.
 enum Way<'a> {
@@ -79,49 +84,65 @@ impl<'a> Release<'a> {
         ]
     }
 
-    pub fn wait(&self, workload: &Workload, pod: &mut Value) {
-        let Some(waiting) = &self.options.waiting else { return };
-        let mut containers: Vec<Value> = Vec::new();
-        let mut asks = false;
+    /// What a container does until `wait` is over, as the shell reads it.
+    fn line(wait: &Wait, ports: &[u16]) -> String {
+        let tries: Vec<String> = ports.iter().map(|port| format!("nc -z -w 2 {} {port}", wait.on)).collect();
+        let test = match tries.is_empty() {
+            // What no name server knows, `nc` says so of; whether the port answers does not matter.
+            true => format!("! nc -z -w 2 {} 1 2>&1 | grep -qiE 'bad address|resol|not known'", wait.on),
+            false => tries.join(" || "),
+        };
+        until(&test, wait.required && wait.condition != Condition::Started)
+    }
+
+    /// Containers for all that a workload waits for: one after another in one, since each costs a start.
+    fn waiters(&self, waiting: &Waiting, workload: &Workload) -> Vec<Value> {
+        let mut scripts: Vec<Script<'_>> = Vec::new();
+        let (mut jobs, mut kubectl) = (Vec::new(), "");
         for wait in &workload.waits {
-            let name = fit(&format!("wait-for-{}", wait.on), LABEL);
-            let patient = wait.required && wait.condition != Condition::Started;
-            let mut container = match self.way(wait) {
+            let line = match self.way(wait) {
                 Way::None(_) => continue,
-                Way::Ports(ports) => {
-                    let tries: Vec<String> = ports.iter().map(|port| format!("nc -z -w 2 {} {port}", wait.on)).collect();
-                    json!({ "image": waiting.image, "command": ["/bin/sh", "-c", literal(&until(&tries.join(" || "), patient))] })
-                }
-                Way::Name => {
-                    // What no name server knows, `nc` says so of; whether the port answers does not matter.
-                    let test = format!("! nc -z -w 2 {} 1 2>&1 | grep -qiE 'bad address|resol|not known'", wait.on);
-                    json!({ "image": waiting.image, "command": ["/bin/sh", "-c", literal(&until(&test, patient))] })
-                }
-                Way::Job(kubectl) => {
-                    asks = true;
-                    let job = format!("job/{}", wait.on);
-                    json!({
-                        "image": kubectl,
-                        "command": ["kubectl", "wait", "--for=condition=Complete", "--timeout=1h", job],
-                        "volumeMounts": [{ "name": "wait-token", "mountPath": TOKEN, "readOnly": true }],
-                    })
+                Way::Ports(ports) => Self::line(wait, &ports),
+                Way::Name => Self::line(wait, &[]),
+                Way::Job(image) => {
+                    jobs.push(wait.on.as_str());
+                    kubectl = image;
+                    continue;
                 }
             };
-            container["name"] = name.into();
-            container["securityContext"] = json!({
-                "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] },
-                "runAsNonRoot": true, "runAsUser": 65534, "runAsGroup": 65534,
-            });
-            containers.push(container);
+            match scripts.last_mut().filter(|script| script.length() + line.len() < SCRIPT) {
+                Some(script) => script.0.push((&wait.on, line)),
+                None => scripts.push(Script(vec![(&wait.on, line)])),
+            }
         }
+        let mut containers: Vec<Value> = Vec::new();
+        for script in &scripts {
+            let text = literal(&script.text());
+            let container = json!({ "image": waiting.image, "command": ["/bin/sh", "-c", text] });
+            containers.push(named(container, script.on().unwrap_or("services"), workload, &containers));
+        }
+        for some in jobs.chunks(JOBS) {
+            let mut command: Vec<String> = ["kubectl", "wait", "--for=condition=Complete", "--timeout=1h"].map(str::to_owned).into();
+            command.extend(some.iter().map(|on| format!("job/{on}")));
+            let token = json!([{ "name": TOKEN_VOLUME, "mountPath": TOKEN, "readOnly": true }]);
+            let container = json!({ "image": kubectl, "command": command, "volumeMounts": token });
+            containers.push(named(container, if let [on] = some { on } else { "jobs" }, workload, &containers));
+        }
+        containers
+    }
+
+    pub fn wait(&self, workload: &Workload, pod: &mut Value) {
+        let Some(waiting) = &self.options.waiting else { return };
+        let containers = self.waiters(waiting, workload);
         if containers.is_empty() {
             return;
         }
+        let asks = containers.iter().any(|container| !container["volumeMounts"].is_null());
         pod["initContainers"] = containers.into();
         if asks {
             pod["serviceAccountName"] = self.waiter().into();
             let token = json!({
-                "name": "wait-token",
+                "name": TOKEN_VOLUME,
                 "projected": { "sources": [
                     { "serviceAccountToken": { "path": "token", "expirationSeconds": 3600 } },
                     { "configMap": { "name": "kube-root-ca.crt", "items": [{ "key": "ca.crt", "path": "ca.crt" }] } },
@@ -134,6 +155,46 @@ impl<'a> Release<'a> {
             }
         }
     }
+}
+
+/// Whom it waits for, each with its line.
+struct Script<'a>(Vec<(&'a str, String)>);
+
+impl<'a> Script<'a> {
+    fn length(&self) -> usize {
+        // What tells whom it waits for is as long as a name, and a little.
+        self.0.iter().map(|(on, line)| on.len() + line.len() + 32).sum()
+    }
+
+    /// The one that it waits for, if it is one.
+    fn on(&self) -> Option<&'a str> {
+        if let [(on, _)] = &*self.0 { Some(on) } else { None }
+    }
+
+    /// Of several, its log tells which one is waited for.
+    fn text(&self) -> String {
+        match &*self.0 {
+            [(_, line)] => line.clone(),
+            all => all.iter().map(|(on, line)| format!("echo waiting for {on}\n{line}\n")).collect(),
+        }
+    }
+}
+
+/// A container that waits for `on`, under a name that no other of its pod has.
+fn named(mut container: Value, on: &str, workload: &Workload, others: &[Value]) -> Value {
+    let mut name = fit(&format!("wait-for-{on}"), LABEL);
+    for n in 2.. {
+        if name != workload.name && others.iter().all(|other| other["name"] != name) {
+            break;
+        }
+        name = fit(&format!("wait-for-{on}-{n}"), LABEL);
+    }
+    container["name"] = name.into();
+    container["securityContext"] = json!({
+        "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] },
+        "runAsNonRoot": true, "runAsUser": 65534, "runAsGroup": 65534,
+    });
+    container
 }
 
 fn until(test: &str, patient: bool) -> String {
