@@ -32,7 +32,9 @@ impl Budget {
             None => {
                 return fault(
                     at,
-                    format!("the project becomes too large here: aliases, `extends` and ranges make more than {NODES} values"),
+                    format!(
+                        "the project becomes too large here: aliases, `extends` and short forms make more than {NODES} values"
+                    ),
                 );
             }
         }

@@ -89,11 +89,23 @@ fn below(node: &mut Node, path: &Path<'_>, budget: &mut Budget) -> Result<()> {
     Ok(())
 }
 
+/// So many nodes at most are made of a short form; ports count theirs themselves.
+fn more(rule: Rule, value: &Value) -> usize {
+    match (rule, value) {
+        (Rule::DependsOn | Rule::EnvFiles, Value::List(list)) => 4 * list.len(),
+        (Rule::NamesAsMap, Value::List(list)) => list.len(),
+        (Rule::Volume | Rule::Device, Value::Text(_)) => 5,
+        (Rule::FileMount | Rule::Schedule | Rule::Extends | Rule::Build, Value::Text(_)) => 2,
+        _ => 0,
+    }
+}
+
 fn apply(rule: Rule, node: &mut Node, path: &Path<'_>, budget: &mut Budget) -> Result<()> {
     let at = node.place();
     let kind = node.kind();
     let wrong = || fault(at, format!("{path} cannot be {kind}"));
     let value = std::mem::take(&mut node.value);
+    budget.nodes(more(rule, &value), at)?;
     node.value = match (rule, value) {
         (Rule::TextAsList, Value::Text(text)) => Value::List(vec![Node::text(text, at)]),
         (Rule::TextAsList, value) => value,

@@ -299,12 +299,14 @@ struct One<'a> {
     label: String,
     fields: Fields<'a>,
     own: Option<&'a ServiceOptions>,
+    /// Where something is mounted already.
+    mounted: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> One<'a> {
     fn of(project: &'a Project<'a>, name: &'a str, value: &'a Value) -> Self {
         let own = project.options.services.get(name);
-        Self { project, name, label: project.name_of(name), fields: Fields::of(Some(value)), own }
+        Self { project, name, label: project.name_of(name), fields: Fields::of(Some(value)), own, mounted: RefCell::default() }
     }
 
     fn warn(&self, key: &str, text: String) {

@@ -242,6 +242,34 @@ fn a_long_ring_is_told_by_its_ends() {
     assert!(told.contains("s0 → s1") && told.contains("→ … →") && told.len() < 200, "{told}");
 }
 
+/// What is short where it is written has no end either: all of it is held at once, twice.
+#[test]
+fn short_forms_that_become_too_much_are_refused() {
+    let told = |services: String| read(reading(&format!("services:\n{services}"))).map(drop).map_err(|fault| fault.to_string());
+    let waits = |n: usize| (0..n).map(|on| format!("s{on},")).collect::<String>();
+    let waiting = |many| (0..many).map(|n| format!("  s{n}: {{image: a, depends_on: [{}]}}\n", waits(n))).collect::<String>();
+    assert_eq!(told(waiting(300)), Ok(()));
+    let refused = told(waiting(580)).unwrap_err();
+    assert!(refused.contains("short forms make more than 400000 values"), "{refused}");
+    let mounts: String = (0..90_000).map(|n| format!("a:/{n},")).collect();
+    let refused = told(format!("  web: {{image: a, volumes: [{mounts}]}}\n")).unwrap_err();
+    assert!(refused.contains("short forms make more than 400000 values"), "{refused}");
+}
+
+/// Each of them once looked through all the others: one such file took minutes.
+#[test]
+fn tens_of_thousands_of_mounts() {
+    let mounts = |one: fn(usize) -> String| (0..20_000).map(one).collect::<String>();
+    let (scratch, claims) = (mounts(|n| format!("/s{n},")), mounts(|n| format!("v{n}:/c{n},")));
+    let volumes = mounts(|n| format!("v{n}: {{}},"));
+    for list in [scratch, claims] {
+        let text = format!("services:\n  web: {{image: a, volumes: [{list}]}}\nvolumes: {{{volumes}}}\n");
+        let project = read(reading(&text)).unwrap();
+        let made = translate(&project.tree, &Bound::of(&project, Access::Nothing, Path::new(NOWHERE)), &Options::default());
+        assert_eq!(made.bundle.workloads[0].mounts.len(), 20_000);
+    }
+}
+
 #[test]
 fn damaged_compose_files() {
     let (mut dice, samples) = (dice(), compose_files());

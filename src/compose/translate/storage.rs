@@ -2,7 +2,7 @@
 //!
 //! Invariant: each place is mounted once, and only what is there: a folder of the machine leaves the image's own in place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -15,16 +15,18 @@ impl One<'_> {
     pub fn mounts(&self, workload: &mut Workload, made: &mut Made) {
         self.files(workload, made);
         let own = self.fields.list("volumes");
+        let bound = folders(own);
         for value in own {
-            self.volume(workload, made, value, own, false);
+            self.volume(workload, made, value, &bound, false);
         }
         for from in self.fields.texts("volumes_from") {
             let (of, mode) = from.split_once(':').unwrap_or((from, ""));
             match self.project.service(of).filter(|_| of != "container") {
                 Some(other) => {
                     let all = other.get("volumes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                    let bound = folders(all);
                     for value in all.iter().filter(|value| value.get("source").is_some_and(holds)) {
-                        self.volume(workload, made, value, all, mode == "ro");
+                        self.volume(workload, made, value, &bound, mode == "ro");
                     }
                 }
                 None => self.warn("volumes_from", texts::no_such("service", from)),
@@ -43,8 +45,7 @@ impl One<'_> {
             self.mount(workload, "tmpfs", target, false, Source::Memory { bytes: memory });
         }
         if let Some(bytes) = self.fields.get("shm_size").and_then(bytes) {
-            let there = workload.mounts.iter().any(|mount| mount.at == "/dev/shm");
-            if !there {
+            if !self.mounted.borrow().contains("/dev/shm") {
                 self.mount(workload, "shm_size", "/dev/shm", false, Source::Memory { bytes: Some(bytes) });
             }
         }
@@ -56,13 +57,13 @@ impl One<'_> {
             at if at.starts_with('/') && !at.contains([':', '\0']) && !at.split('/').any(|part| part == "..") => at,
             _ => return self.warn(key, texts::target_inside(target)),
         };
-        if workload.mounts.iter().any(|mount| mount.at == at) {
+        if !self.mounted.borrow_mut().insert(at.to_owned()) {
             return self.warn(key, texts::target_twice(at));
         }
         workload.mounts.push(Mount { at: at.to_owned(), read_only, from });
     }
 
-    fn volume(&self, workload: &mut Workload, made: &mut Made, value: &Value, siblings: &[Value], read_only: bool) {
+    fn volume(&self, workload: &mut Workload, made: &mut Made, value: &Value, bound: &BTreeSet<&str>, read_only: bool) {
         let fields = Fields::of(Some(value));
         let (source, target) = (fields.text("source").unwrap_or(""), fields.text("target").unwrap_or(""));
         let read_only = fields.flag("read_only") || read_only;
@@ -80,7 +81,7 @@ impl One<'_> {
             path
         };
         match kind {
-            "volume" | "cluster" if source.is_empty() => self.anonymous(workload, target, siblings),
+            "volume" | "cluster" if source.is_empty() => self.anonymous(workload, target, bound),
             "volume" | "cluster" => {
                 let from = self.named(made, source, path("volume"));
                 self.mount(workload, "volumes", target, read_only, from);
@@ -125,12 +126,8 @@ impl One<'_> {
         }
     }
 
-    fn anonymous(&self, workload: &mut Workload, target: &str, siblings: &[Value]) {
-        let folder = |value: &Value| {
-            let text = |key| value.get(key).and_then(Value::as_str).unwrap_or("");
-            text("type") == "bind" && target.starts_with(&format!("{}/", text("target").trim_end_matches('/')))
-        };
-        let shadow = siblings.iter().any(folder);
+    fn anonymous(&self, workload: &mut Workload, target: &str, bound: &BTreeSet<&str>) {
+        let shadow = target.match_indices('/').any(|(end, _)| bound.contains(&target[..end]));
         self.warn("volumes", texts::anonymous(target, shadow));
         if !shadow {
             self.mount(workload, "volumes", target, false, Source::Scratch);
@@ -212,17 +209,29 @@ impl One<'_> {
 impl Project<'_> {
     /// Tells of claims that several pods use.
     pub fn sharing(&self, made: &mut Made, workloads: &[Workload]) {
+        let mut copied: BTreeMap<&str, Vec<&Workload>> = BTreeMap::new();
+        for workload in workloads.iter().filter(|workload| workload.replicas > 1) {
+            let claims = workload.mounts.iter().filter_map(|mount| match &mount.from {
+                Source::Claim { claim, .. } => Some(claim.as_str()),
+                _ => None,
+            });
+            claims.collect::<BTreeSet<_>>().into_iter().for_each(|claim| copied.entry(claim).or_default().push(workload));
+        }
         for claim in made.claims.values() {
             let at = if claim.volume.contains('/') { "volumes".to_owned() } else { format!("volumes.{}", claim.volume) };
             let users: Vec<&str> = claim.users.iter().map(String::as_str).collect();
             if users.len() > 1 {
                 self.warn(None, &at, texts::shared_claim(&claim.volume, &users));
             }
-            let uses =
-                |w: &&Workload| w.mounts.iter().any(|m| matches!(&m.from, Source::Claim { claim: of, .. } if *of == claim.name));
-            for workload in workloads.iter().filter(uses).filter(|workload| workload.replicas > 1) {
+            for workload in copied.get(claim.name.as_str()).into_iter().flatten() {
                 self.warn(Some(&workload.service), "volumes", texts::replicated_claim(&claim.volume, workload.replicas));
             }
         }
     }
+}
+
+/// Where folders and files of the machine are mounted, without a slash at the end.
+fn folders(volumes: &[Value]) -> BTreeSet<&str> {
+    let bound = volumes.iter().filter(|value| value.get("type").and_then(Value::as_str) == Some("bind"));
+    bound.filter_map(|value| value.get("target")?.as_str()).map(|target| target.trim_end_matches('/')).collect()
 }

@@ -122,7 +122,8 @@ impl<'a> Release<'a> {
             containers.push(named(container, script.on().unwrap_or("services"), workload, &containers));
         }
         for some in jobs.chunks(JOBS) {
-            let mut command: Vec<String> = ["kubectl", "wait", "--for=condition=Complete", "--timeout=1h"].map(str::to_owned).into();
+            let mut command: Vec<String> =
+                ["kubectl", "wait", "--for=condition=Complete", "--timeout=1h"].map(str::to_owned).into();
             command.extend(some.iter().map(|on| format!("job/{on}")));
             let token = json!([{ "name": TOKEN_VOLUME, "mountPath": TOKEN, "readOnly": true }]);
             let container = json!({ "image": kubectl, "command": command, "volumeMounts": token });
