@@ -44,10 +44,9 @@ impl One<'_> {
             }
             self.mount(workload, "tmpfs", target, false, Source::Memory { bytes: memory });
         }
-        if let Some(bytes) = self.fields.get("shm_size").and_then(bytes) {
-            if !self.mounted.borrow().contains("/dev/shm") {
-                self.mount(workload, "shm_size", "/dev/shm", false, Source::Memory { bytes: Some(bytes) });
-            }
+        let has_its_own = self.mounted.borrow().contains("/dev/shm");
+        if let Some(bytes) = self.fields.get("shm_size").and_then(bytes).filter(|_| !has_its_own) {
+            self.mount(workload, "shm_size", "/dev/shm", false, Source::Memory { bytes: Some(bytes) });
         }
         self.volume_group(workload);
     }
