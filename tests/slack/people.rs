@@ -1,7 +1,7 @@
 //! Who may do what, and what people are called: users, user groups, channels.
 
 use super::team::Team;
-use crate::support::slack::{Bot, Kind, Slack, State, Way};
+use crate::support::slack::{Bot, Kind, Slack, State, User, Way};
 
 /// The channel has a project: whoever may write there may use it there, and nowhere else.
 #[tokio::test]
@@ -38,6 +38,17 @@ async fn a_project_for_a_channel() {
 }
 
 /// `[access] roles` by user, user group and channel.
+/// Asks who somebody is until the answer has it.
+async fn is_told_in_the_end(slack: &Slack, who: &User, channel: &str, part: &str) {
+    let told = |s: &State| s.seen_by(&who.id).len();
+    while !slack.ephemerals(who).iter().any(|m| m.text.contains(part)) {
+        let before = slack.look(told);
+        assert!(before < 100, "{part:?} is never told");
+        who.command("/gaggle", "whoami", channel).await.ok();
+        slack.wait("an answer", |s| (told(s) > before).then_some(())).await;
+    }
+}
+
 #[tokio::test]
 async fn roles() {
     let slack = Slack::start(Way::Http).await;
@@ -52,14 +63,8 @@ async fn roles() {
     let mut bot = Bot::prepare(&slack, "", &roles, "name = \"demo\"", "");
     bot.launch();
     bot.ready().await;
-    // An answer does not wait long for her name, so she asks until it is known.
-    let said = |s: &State| s.seen_by(&ann.id).len();
-    while !slack.ephemerals(&ann).iter().any(|m| m.text.contains("@Annabel` with the role admin")) {
-        let before = slack.look(said);
-        assert!(before < 20, "her name is never shown");
-        ann.command("/gaggle", "whoami", &general).await.ok();
-        slack.wait("an answer", |s| (said(s) > before).then_some(())).await;
-    }
+    // An answer does not wait long for her name.
+    is_told_in_the_end(&slack, &ann, &general, "@Annabel` with the role admin").await;
     assert!(!slack.ephemerals(&ann).iter().any(|m| m.text.contains(&ann.id)));
     bob.command("/gaggle", "whoami", &general).await.ok();
     slack.whisper(&bob, "with the role member").await;
@@ -77,14 +82,8 @@ async fn roles() {
         .await;
     // The group changes while Gaggle runs.
     slack.group("devs", &[&eve]);
-    // Nobody is told when that is known, so she asks until it is.
-    let told = |s: &State| s.seen_by(&eve.id).len();
-    while !slack.ephemerals(&eve).iter().any(|m| m.text.contains("with the role member")) {
-        let before = slack.look(told);
-        assert!(before < 100, "the group's new member has no role");
-        eve.command("/gaggle", "whoami", &general).await.ok();
-        slack.wait("an answer", |s| (told(s) > before).then_some(())).await;
-    }
+    // Nobody is told when that is known.
+    is_told_in_the_end(&slack, &eve, &general, "with the role member").await;
     eve.command("/project", "create mine", &general).await.ok();
     slack
         .wait("eve's project", |s| s.seen_channel(&general).into_iter().find(|m| m.text.contains("Created the project `mine`")))
