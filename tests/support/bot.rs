@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
+use super::ended::ended;
 use super::goose::free_port;
 use super::tester::{SECRET, Tester};
 
@@ -179,15 +180,10 @@ impl<P: Platform> Bot<P> {
     }
 
     pub async fn exit(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("a running program");
-        let Ok(status) = tokio::time::timeout(DEADLINE, child.wait()).await else {
-            panic!("the program does not end\n{}", self.output());
-        };
-        for reader in self.readers.drain(..) {
-            assert!(tokio::time::timeout(DEADLINE, reader).await.is_ok(), "somebody else holds the program's output open");
-        }
+        let (child, readers) = (self.child.take(), std::mem::take(&mut self.readers));
+        let status = ended(child, readers, DEADLINE, || self.output()).await;
         self.platform.ended().await;
-        status.expect("a status")
+        status
     }
 
     /// Killed if it runs, and started again on the same data.

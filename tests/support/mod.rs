@@ -5,6 +5,7 @@ pub mod acp;
 pub mod bot;
 pub mod cluster;
 pub mod discord;
+pub mod ended;
 pub mod goose;
 pub mod goose_api;
 pub mod https;

@@ -20,6 +20,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::ended::ended;
 use super::render;
 
 pub use left::{agents, environment};
@@ -381,15 +382,10 @@ impl Tester {
     }
 
     pub async fn exit(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("a running program");
-        let Ok(status) = tokio::time::timeout(DEADLINE, child.wait()).await else {
-            panic!("the program does not end\n{}", self.shared.lock().log());
-        };
-        for reader in self.readers.drain(..) {
-            assert!(tokio::time::timeout(DEADLINE, reader).await.is_ok(), "somebody else holds the program's output open");
-        }
+        let (child, readers) = (self.child.take(), std::mem::take(&mut self.readers));
+        let status = ended(child, readers, DEADLINE, || self.shared.lock().log()).await;
         *self.stdin.get_mut() = None;
-        status.expect("a status")
+        status
     }
 
     /// Ends it as it is and starts it again on the same data.
