@@ -14,7 +14,6 @@ mod live;
 mod quiet;
 pub mod slack;
 pub mod split;
-mod tls;
 
 use async_trait::async_trait;
 

@@ -18,5 +18,6 @@ pub mod runtime;
 pub mod scan;
 pub mod server;
 pub mod store;
+pub mod tls;
 pub mod work;
 pub mod yaml;

@@ -11,7 +11,8 @@ const MAY: &[(&str, &[&str])] = &[
     // Pure: a file is read by whoever names it.
     ("compose", &["model", "error", "yaml"]),
     ("yaml", &[]),
-    ("agent", &["model", "error"]),
+    ("agent", &["model", "error", "tls"]),
+    ("tls", &[]),
     // The connection to an agent is what a runtime hands out.
     ("runtime", &["commands", "model", "error", "agent", "yaml"]),
     ("clusters", &["model", "error", "runtime", "yaml"]),
@@ -20,7 +21,7 @@ const MAY: &[(&str, &[&str])] = &[
     // What is done to releases that are deployed; from whose hands and with which credentials is not its business.
     ("releases", &["model", "error", "runtime", "yaml"]),
     ("store", &["commands", "model", "error"]),
-    ("chat", &["commands", "model", "error"]),
+    ("chat", &["commands", "model", "error", "tls"]),
     ("work", &["commands", "model", "error", "chat", "runtime", "agent", "store", "clusters", "compose"]),
     ("access", &["commands", "model", "error", "store"]),
     (

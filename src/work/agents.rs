@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Work;
 use crate::agent::{self, Agent, Failure};
 use crate::model::{Project, ProjectId};
+
+/// Turns of a project that begin at the same time. Where a hundred did, the first words of each would wait for all to begin.
+const STARTS: usize = 4;
 
 #[derive(Default)]
 pub struct Agents(Mutex<HashMap<ProjectId, Slot>>);
@@ -18,6 +21,7 @@ type Slot = Arc<AsyncMutex<Option<Connected>>>;
 
 struct Connected {
     agent: Arc<dyn Agent>,
+    starts: Arc<Semaphore>,
     /// Ends the watch over the connection, which would keep it alive otherwise.
     _watch: DropGuard,
 }
@@ -76,7 +80,11 @@ impl Work {
             self.0.store.set_connection(id, agent.connection()).await.map_err(broken)?;
         }
         let watch = CancellationToken::new();
-        *held = Some(Connected { agent: agent.clone(), _watch: watch.clone().drop_guard() });
+        *held = Some(Connected {
+            agent: agent.clone(),
+            starts: Arc::new(Semaphore::new(STARTS)),
+            _watch: watch.clone().drop_guard(),
+        });
         drop(held);
         let (work, id, watched) = (self.clone(), id.clone(), agent.clone());
         tokio::spawn(async move {
@@ -91,6 +99,13 @@ impl Work {
             }
         });
         Ok(agent)
+    }
+
+    /// Leave to begin a turn at a project's agent, to be held until that has its prompt.
+    pub(super) async fn start(&self, project: &ProjectId) -> Option<OwnedSemaphorePermit> {
+        let slot = self.0.agents.slot(project);
+        let starts = slot.lock().await.as_ref().map(|connected| connected.starts.clone());
+        starts?.acquire_owned().await.ok()
     }
 
     pub fn connected_agents(&self) -> usize {

@@ -93,6 +93,10 @@ impl Work {
             ready = self.ready(job) => ready?,
             () = job.cancel.cancelled() => return Ok(End::stopped()),
         };
+        let start = tokio::select! {
+            start = self.start(&job.project) => start,
+            () = job.cancel.cancelled() => return Ok(End::stopped()),
+        };
         let opened = tokio::select! {
             opened = agent.open(session.agent_session.as_deref()) => opened?,
             () = job.cancel.cancelled() => return Ok(End::stopped()),
@@ -112,6 +116,7 @@ impl Work {
             t.started = Some(started);
         });
         let run = agent.prompt(&prompt, &content).await?;
+        drop(start);
         prompt.sent = true;
         let work = self.clone();
         self.spawn(async move {

@@ -7,6 +7,7 @@
 //! | Line | Answer |
 //! |---|---|
 //! | `say N words` | `w1 w2 … wN`, word by word |
+//! | `clock N` | N times the time at which it is sent, in nanoseconds since 1970 |
 //! | `markdown K KB` | exactly [`markdown`]`(K)` |
 //! | `[TEXT] shell: CMD` | TEXT, then a call of the tool `shell`; its output is quoted in the final answer ([`quoted`]) |
 //! | `two tools` | two calls of `shell` at once, then both outputs |
@@ -166,6 +167,7 @@ fn spoken(count: usize) -> Vec<String> {
 enum Step {
     Wait(Duration),
     Text(Vec<String>),
+    Clock(usize),
     Calls(Vec<Value>),
     Break,
     Hang,
@@ -331,6 +333,7 @@ fn steps(line: &str) -> Option<Vec<Step>> {
     let parts: Vec<&str> = line.split_whitespace().collect();
     match parts.as_slice() {
         ["say", count, "word" | "words"] => Some(vec![Step::Text(spoken(count.parse().ok()?))]),
+        ["clock", count] => Some(vec![Step::Clock(count.parse().ok()?)]),
         ["markdown", kib, "KB"] => Some(vec![Step::Text(pieces(&markdown(kib.parse().ok()?)))]),
         ["two", "tools"] => Some(vec![Step::Calls(vec![shell("echo one"), shell("echo two")])]),
         ["error", status] => status.parse::<StatusCode>().ok().map(|_| Vec::new()),
@@ -381,6 +384,14 @@ async fn act(state: &Inner, steps: Vec<Step>, sender: &mpsc::Sender<Frame>) -> O
                     if !pace.is_zero() {
                         tokio::time::sleep(pace).await;
                     }
+                }
+            }
+            Step::Clock(count) => {
+                for _ in 0..count {
+                    tokens += 1;
+                    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+                    send(sender, &chunk(id, json!({ "content": format!("{} ", now.as_nanos()) }), None)).await?;
+                    tokio::time::sleep(pace).await;
                 }
             }
             Step::Calls(calls) => {

@@ -148,9 +148,11 @@ impl Http {
     }
 
     pub async fn delete(&self) {
-        let request = self.request(Method::DELETE, None).timeout(Duration::from_secs(2));
-        if let Err(error) = request.send().await {
-            tracing::debug!(error = sse::root(&error), "the connection was not closed");
+        let request = self.site.stream(self.request(Method::DELETE, None));
+        match tokio::time::timeout(Duration::from_secs(2), request).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(trouble)) => tracing::debug!(?trouble, "the connection was not closed"),
+            Err(_) => tracing::debug!("the connection was not closed in time"),
         }
     }
 }

@@ -31,8 +31,8 @@ use self::limiter::Limiter;
 pub use self::limiter::{Permit, Rank};
 use self::route::Kind;
 pub use self::route::Route;
-use super::super::tls;
 use crate::model::File;
+use crate::tls;
 
 const AGENT: &str = concat!("DiscordBot (gaggle, ", env!("CARGO_PKG_VERSION"), ")");
 const CONNECT: Duration = Duration::from_secs(5);

@@ -25,7 +25,8 @@ use slack_morphism::{
 pub use fault::Fault;
 pub use file::Upload;
 
-use super::super::{hosts, tls};
+use super::super::hosts;
+use crate::tls;
 
 const LIMIT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);

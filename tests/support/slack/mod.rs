@@ -36,7 +36,7 @@ pub use click::Put;
 pub use delivery::{Acked, Missed, now, sign};
 pub use look::{Button, Seen};
 pub use rules::{Rate, Rules, Streaming};
-pub use state::{APP, APP_TOKEN, BOT, BOT_TOKEN, BOT_USER, Count, Kind, Message, SIGNING_SECRET, State, TEAM, Trouble};
+pub use state::{APP, APP_TOKEN, BOT, BOT_TOKEN, BOT_USER, Call, Count, Kind, Message, SIGNING_SECRET, State, TEAM, Trouble};
 pub use user::{Outcome, User};
 
 /// The longest that a test waits for anything.
