@@ -102,7 +102,7 @@ impl Work {
     }
 
     /// Leave to begin a turn at a project's agent, to be held until that has its prompt.
-    pub(super) async fn start(&self, project: &ProjectId) -> Option<OwnedSemaphorePermit> {
+    pub(super) async fn leave_to_begin(&self, project: &ProjectId) -> Option<OwnedSemaphorePermit> {
         let slot = self.0.agents.slot(project);
         let starts = slot.lock().await.as_ref().map(|connected| connected.starts.clone());
         starts?.acquire_owned().await.ok()

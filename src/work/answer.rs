@@ -94,7 +94,7 @@ impl Work {
             () = job.cancel.cancelled() => return Ok(End::stopped()),
         };
         let start = tokio::select! {
-            start = self.start(&job.project) => start,
+            start = self.leave_to_begin(&job.project) => start,
             () = job.cancel.cancelled() => return Ok(End::stopped()),
         };
         let opened = tokio::select! {
