@@ -17,7 +17,7 @@ use crate::agent::{Failure, Patience, sentences};
 /// Goose keeps room for 16 sessions that it does not know yet.
 const OPENING: usize = 8;
 pub enum Wire {
-    Http(streams::Http),
+    Http(Box<streams::Http>),
     Pipe(pipe::Pipe),
 }
 

@@ -52,7 +52,7 @@ pub async fn connect(site: Site, cwd: &str, patience: Patience, earlier: Option<
     };
     let place = site.place();
     let http = Http { site, path, connection, inherited, posts: Arc::new(Semaphore::new(POSTS)) };
-    let core = Core::new(Wire::Http(http), hello, place, cwd, patience);
+    let core = Core::new(Wire::Http(Box::new(http)), hello, place, cwd, patience);
     tokio::spawn(follow_connection(core.clone()));
     Ok(Acp { _stop: core.stop.clone().drop_guard(), core })
 }
