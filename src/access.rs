@@ -69,15 +69,25 @@ impl Caller {
 
     /// What they are to a project; `None`: it is none of theirs.
     pub fn role_on(&self, project: &Project) -> Option<Role> {
+        let here = (self.role.is_some() && self.here.as_ref() == Some(&project.id)).then_some(Role::Member);
+        self.own_role_on(project).max(here)
+    }
+
+    /// … wherever they speak.
+    fn own_role_on(&self, project: &Project) -> Option<Role> {
         if self.is_admin() {
             return Some(Role::Admin);
         }
         if project.owner == self.person {
             return Some(Role::Owner);
         }
-        let granted = project.grants.iter().find(|(person, _)| *person == self.person).map(|(_, role)| *role);
-        let here = (self.role.is_some() && self.here.as_ref() == Some(&project.id)).then_some(Role::Member);
-        granted.max(here)
+        project.grants.iter().find(|(person, _)| *person == self.person).map(|(_, role)| *role)
+    }
+
+    /// Whether they may see a session: who uses a project as a channel's member sees what was said in that channel.
+    pub fn sees(&self, session: &Session, project: &Project) -> bool {
+        let is_here = || session.thread.channel() == self.origin.conversation.channel();
+        self.own_role_on(project).is_some() || (self.role_on(project).is_some() && is_here())
     }
 }
 
@@ -336,7 +346,7 @@ async fn find_session(store: &Store, caller: &Caller, named: Option<u64>) -> Res
     };
     if let Some(session) = store.session(id).await?
         && let Some(project) = store.project(&session.project).await?
-        && caller.role_on(&project).is_some()
+        && caller.sees(&session, &project)
     {
         return Ok((session, project));
     }
@@ -347,7 +357,8 @@ async fn find_approval(store: &Store, caller: &Caller, named: Option<u64>) -> Re
     if let Some(number) = named {
         if let Some(approval) = store.approval(ApprovalId(number)).await?
             && let Some(project) = store.project(&approval.project).await?
-            && caller.role_on(&project).is_some()
+            && let Some(session) = store.session(approval.session).await?
+            && caller.sees(&session, &project)
         {
             return Ok((approval, project));
         }
@@ -374,8 +385,8 @@ pub async fn open_approvals(store: &Store, caller: &Caller) -> Result<Vec<(Appro
     let mut found = Vec::new();
     for approval in store.open_approvals().await? {
         if let Some(project) = store.project(&approval.project).await?
-            && caller.role_on(&project).is_some()
             && let Some(session) = store.session(approval.session).await?
+            && caller.sees(&session, &project)
         {
             found.push((approval, session, project));
         }
@@ -430,8 +441,8 @@ fn session_of(command: &Command) -> Option<u64> {
     match command {
         Command::Session(
             SessionCommand::Show { session }
-            | SessionCommand::Stop { session }
-            | SessionCommand::Retry { session }
+            | SessionCommand::Stop { session, .. }
+            | SessionCommand::Retry { session, .. }
             | SessionCommand::Delete { session, .. }
             | SessionCommand::Export { session }
             | SessionCommand::Rename { session, .. },

@@ -38,7 +38,7 @@ pub use service_run::Deploys;
 
 use crate::access::{Authorized, Policy};
 use crate::error::Result;
-use crate::model::{ClusterId, Form, Progress, Reply, Timestamp, Values};
+use crate::model::{ClusterId, Form, Progress, Reply, Timestamp, TurnId, Values};
 use crate::runtime::Feature;
 use crate::runtime::kubernetes::release;
 use crate::scan::Kinds;
@@ -142,8 +142,8 @@ async fn plain(context: &Context, call: Authorized) -> Result<Outcome> {
         }
         Command::Infra(command) => erased(infra::handle(context, &call, command)).await?,
         Command::Ask(ask) => return Box::pin(ask::ask(context, &call, ask)).await.map(Outcome::Turn),
-        Command::Session(SessionCommand::Retry { .. }) => {
-            return Box::pin(session::retry(context, &call)).await.map(Outcome::Turn);
+        Command::Session(SessionCommand::Retry { turn, .. }) => {
+            return Box::pin(session::retry(context, &call, turn.map(TurnId))).await.map(Outcome::Turn);
         }
         Command::Project(command) => Box::pin(project::handle(context, &call, command)).await?,
         Command::Session(command) => Box::pin(session::handle(context, &call, command)).await?,

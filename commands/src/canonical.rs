@@ -146,10 +146,10 @@ fn arguments(command: &Command) -> Arguments {
         Command::Ask(ask) => [one("name", &ask.name), one("message", &ask.message)].concat(),
         Command::Session(command) => match command {
             SessionCommand::List { name } => one("name", name),
-            SessionCommand::Show { session: number }
-            | SessionCommand::Stop { session: number }
-            | SessionCommand::Retry { session: number }
-            | SessionCommand::Export { session: number } => session(*number),
+            SessionCommand::Show { session: number } | SessionCommand::Export { session: number } => session(*number),
+            SessionCommand::Stop { session: number, turn } | SessionCommand::Retry { session: number, turn } => {
+                [session(*number), maybe("turn", turn.map(|turn| format!("t{turn}")))].concat()
+            }
             SessionCommand::Delete { session: number, yes } => [session(*number), switch("yes", *yes)].concat(),
             SessionCommand::Rename { title, session: number } => [one("title", title), session(*number)].concat(),
         },

@@ -1,6 +1,6 @@
 //! `/session …`. Without SESSION, a command means the current thread's.
 
-use crate::values::{project_ref, session_ref, title};
+use crate::values::{project_ref, session_ref, title, turn_ref};
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand, serde::Serialize, serde::Deserialize)]
 pub enum SessionCommand {
@@ -21,12 +21,18 @@ pub enum SessionCommand {
         /// The session, as s12; without it, this thread's
         #[arg(value_name = "SESSION", value_parser = session_ref)]
         session: Option<u64>,
+        /// Only this turn, as t34; without it, the one that is under way
+        #[arg(long, value_name = "TURN", value_parser = turn_ref)]
+        turn: Option<u64>,
     },
     /// Ask again what was interrupted or failed
     Retry {
         /// The session, as s12; without it, this thread's
         #[arg(value_name = "SESSION", value_parser = session_ref)]
         session: Option<u64>,
+        /// Only this turn, as t34; without it, the one that is the last
+        #[arg(long, value_name = "TURN", value_parser = turn_ref)]
+        turn: Option<u64>,
     },
     /// Delete a session and its history
     Delete {

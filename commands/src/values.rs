@@ -116,6 +116,11 @@ pub fn session_ref(s: &str) -> Result<u64, String> {
     numbered(s, 's').ok_or_else(|| "a session is named as s12; `/session list` shows them".to_owned())
 }
 
+/// A turn, as t34 or 34.
+pub fn turn_ref(s: &str) -> Result<u64, String> {
+    numbered(s, 't').ok_or_else(|| "a turn is named as t34".to_owned())
+}
+
 /// An approval, as a7 or 7.
 pub fn approval_ref(s: &str) -> Result<u64, String> {
     numbered(s, 'a').ok_or_else(|| "an approval is named as a7; `/approval list` shows them".to_owned())

@@ -123,8 +123,8 @@ fn session() -> impl Strategy<Value = Command> {
     prop_oneof![
         reference().prop_map(|name| SessionCommand::List { name }),
         of(number()).prop_map(|session| SessionCommand::Show { session }),
-        of(number()).prop_map(|session| SessionCommand::Stop { session }),
-        of(number()).prop_map(|session| SessionCommand::Retry { session }),
+        (of(number()), of(number())).prop_map(|(session, turn)| SessionCommand::Stop { session, turn }),
+        (of(number()), of(number())).prop_map(|(session, turn)| SessionCommand::Retry { session, turn }),
         of(number()).prop_map(|session| SessionCommand::Export { session }),
         (of(number()), any::<bool>()).prop_map(|(session, yes)| SessionCommand::Delete { session, yes }),
         (line(), of(number())).prop_map(|(title, session)| SessionCommand::Rename { title, session }),

@@ -24,13 +24,13 @@ impl Engine {
 
     pub(super) async fn withdraw(&self, source: &str) -> Result<Ticket> {
         let Some(turn) = self.work().store().turn_of(source).await? else { return Ok(Ticket::done(false)) };
-        Ok(Ticket::done(self.work().withdraw(turn.id, "its message was deleted").await))
+        Ok(Ticket::done(self.work().take_back(turn.id, "its message was deleted").await))
     }
 
     pub(super) async fn gone(&self, origin: Origin) -> Result<Ticket> {
         let caller = self.caller(&origin).await?;
         for turn in self.work().waiting_of(&caller.person) {
-            self.work().withdraw(turn, "its author's account was closed").await;
+            self.work().take_back(turn, "its author's account was closed").await;
         }
         Ok(Ticket::done(true))
     }

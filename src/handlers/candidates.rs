@@ -28,7 +28,8 @@ pub async fn candidates(context: &Context, caller: &Caller, of: &Candidates) -> 
         Candidates::Sessions => {
             for project in access::visible(store, caller).await? {
                 let sessions = store.sessions_of(&project.id, SESSIONS).await?;
-                names.extend(sessions.into_iter().map(|s| s.session.id.to_string()));
+                let seen = sessions.into_iter().filter(|s| caller.sees(&s.session, &project));
+                names.extend(seen.map(|s| s.session.id.to_string()));
             }
         }
         Candidates::Approvals => {

@@ -7,7 +7,7 @@ use gaggle_commands::{Role, SessionCommand};
 use super::{Context, project, show};
 use crate::access::Authorized;
 use crate::error::{Result, refused};
-use crate::model::{Message, Reply, Said, Session, TurnState};
+use crate::model::{Message, Reply, Said, Session, Turn, TurnId, TurnState};
 use crate::work::TurnTicket;
 
 /// Sessions in one list; older ones are still there, by their number.
@@ -19,7 +19,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &SessionComma
     match command {
         SessionCommand::List { .. } => list(context, call).await,
         SessionCommand::Show { .. } => show(context, call).await,
-        SessionCommand::Stop { .. } => stop(context, call).await,
+        SessionCommand::Stop { turn, .. } => stop(context, call, turn.map(TurnId)).await,
         SessionCommand::Delete { .. } => delete(context, call).await,
         SessionCommand::Export { .. } => export(context, call).await,
         SessionCommand::Rename { title, .. } => rename(context, call, title).await,
@@ -29,7 +29,10 @@ pub async fn handle(context: &Context, call: &Authorized, command: &SessionComma
 
 async fn list(context: &Context, call: &Authorized) -> Result<Reply> {
     let project = call.project()?;
-    let sessions = context.work.store().sessions_of(&project.id, LISTED).await?;
+    let mut sessions = context.work.store().sessions_of(&project.id, LISTED).await?;
+    let kept = sessions.len();
+    sessions.retain(|found| call.caller.sees(&found.session, project));
+    let is_all_seen = sessions.len() == kept;
     let data: Vec<_> = sessions.iter().map(|s| show::session_data(&s.session, project, s.turns)).collect();
     if sessions.is_empty() {
         return Ok(Reply::ok(format!("The project `{}` has no sessions yet. Start one with `/ask {0} MESSAGE`.", project.name))
@@ -42,7 +45,7 @@ async fn list(context: &Context, call: &Authorized) -> Result<Reply> {
         rows.push(format!("| {} | {thread} | {} | {} | {} |", s.id, s.title.replace('|', "\\|"), found.turns, show::ago(s.used)));
     }
     let all = context.work.store().count_sessions(&project.id).await?;
-    if all > sessions.len() {
+    if all > kept && is_all_seen {
         rows.push(format!("\nThe newest {} of {all}.", sessions.len()));
     }
     Ok(Reply::ok(rows.join("\n")).with("sessions", data))
@@ -72,33 +75,70 @@ async fn export(context: &Context, call: &Authorized) -> Result<Reply> {
         .file(format!("{}-{}.md", project.name, session.id), text.into_bytes()))
 }
 
-async fn stop(context: &Context, call: &Authorized) -> Result<Reply> {
+async fn stop(context: &Context, call: &Authorized, turn: Option<TurnId>) -> Result<Reply> {
     let session = call.session()?;
-    match context.work.stop(session.id).await {
+    let stopped = match turn {
+        Some(turn) => context.work.stop_turn(session.id, turn).await,
+        None => context.work.stop(session.id).await,
+    };
+    match stopped {
         Some(TurnState::Stopped) => Ok(Reply::ok(format!("Stopped the answer in session `{}`.", session.id))),
         Some(state) => Ok(Reply::ok(format!("The answer in session `{}` had ended as {} already.", session.id, state.as_str()))),
+        None if turn.is_some() => refused("That answer has ended already, so there is nothing of it to stop."),
         None => refused(format!("Nothing is being answered in session `{}`.", session.id)),
     }
 }
 
-pub async fn retry(context: &Context, call: &Authorized) -> Result<TurnTicket> {
+pub async fn retry(context: &Context, call: &Authorized, turn: Option<TurnId>) -> Result<TurnTicket> {
     let session = call.session()?;
     project::may_run(context, &call.caller, call.project()?).await?;
+    let asked = match turn {
+        Some(turn) => that_turn(context, session, turn).await?,
+        None => last_turn(context, session).await?,
+    };
+    if asked.is_taken_back() {
+        return refused("That message was taken back, so it cannot be asked again.");
+    }
+    let bytes = context.work.store().attachments(asked.id).await?;
+    let bytes = bytes.into_iter().map(|data| BASE64_STANDARD.decode(data).unwrap_or_default()).collect();
+    // They are still the words of whoever wrote them.
+    let message = Message {
+        name: asked.message.name.clone().or_else(|| Some(asked.origin.actor.name.clone())),
+        again: asked.message.again.or(Some(asked.id)),
+        ..asked.message
+    };
+    let said = Said { message, bytes, source: call.source.clone() };
+    context.work.say(session, call.caller.origin.clone(), said).await
+}
+
+async fn last_turn(context: &Context, session: &Session) -> Result<Turn> {
     if context.work.is_busy(session.id) {
         return refused("An answer is under way in this session. Wait for it, or stop it with `/session stop`.");
     }
-    let Some(last) = context.work.store().last_turn(session.id).await? else {
-        return refused(format!("Nothing was asked in session `{}` yet.", session.id));
-    };
-    if last.state == TurnState::Done {
-        return refused("The last answer in this session is complete. Just write again.");
+    match context.work.store().last_turn(session.id).await? {
+        None => refused(format!("Nothing was asked in session `{}` yet.", session.id)),
+        Some(last) if last.state == TurnState::Done => refused("The last answer in this session is complete. Just write again."),
+        Some(last) => Ok(last),
     }
-    let bytes = context.work.store().attachments(last.id).await?;
-    let bytes = bytes.into_iter().map(|data| BASE64_STANDARD.decode(data).unwrap_or_default()).collect();
-    let message =
-        Message { attachments: last.message.attachments, ..Message::new(call.caller.person.clone(), last.message.text) };
-    let said = Said { message, bytes, source: call.source.clone() };
-    context.work.say(session, call.caller.origin.clone(), said).await
+}
+
+/// A turn that somebody points at: it may be asked again as long as nothing has come of that.
+async fn that_turn(context: &Context, session: &Session, id: TurnId) -> Result<Turn> {
+    let turns = context.work.store().turns_of(session.id).await?;
+    let Some(turn) = turns.iter().find(|turn| turn.id == id) else {
+        return refused("That question is gone, so it cannot be asked again.");
+    };
+    let first = turn.message.again.unwrap_or(id);
+    let again = turns.iter().rfind(|other| other.id > id && other.message.again == Some(first));
+    match again.map_or(turn.state, |again| again.state) {
+        TurnState::Waiting | TurnState::Working => {
+            refused("That question is being answered just now. Wait for the answer below.")
+        }
+        TurnState::Done if again.is_some() && turn.state != TurnState::Done => {
+            refused("That question was asked again and answered already, further below.")
+        }
+        _ => Ok(turn.clone()),
+    }
 }
 
 pub fn delete_question(session: &Session) -> String {

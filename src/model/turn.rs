@@ -12,11 +12,14 @@ pub struct Message {
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
+    /// The turn that it asks once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<TurnId>,
 }
 
 impl Message {
     pub fn new(author: PersonId, text: impl Into<String>) -> Self {
-        Self { author, text: text.into(), name: None, attachments: Vec::new() }
+        Self { author, text: text.into(), name: None, attachments: Vec::new(), again: None }
     }
 
     /// The text, with its author's name where that has to be told.
@@ -162,4 +165,26 @@ pub struct Turn {
     /// Set from before the prompt is sent until the turn's last state.
     #[serde(default)]
     pub prompt: Option<PromptRef>,
+}
+
+/// How the reason of a turn ends that waits in its own session.
+const BEFORE: &str = "before it";
+
+impl Turn {
+    /// Says that so many others are to be answered first.
+    pub fn queue(&mut self, others: usize) {
+        self.reason = Some(match others {
+            1 => format!("waiting for the answer {BEFORE}"),
+            n => format!("waiting for the {n} answers {BEFORE}"),
+        });
+    }
+
+    pub fn is_queued(&self) -> bool {
+        self.state == TurnState::Waiting && self.reason.as_ref().is_some_and(|reason| reason.ends_with(BEFORE))
+    }
+
+    /// Whether its message was taken back before it was answered: nothing of it is kept, and nothing shown. No other is empty.
+    pub fn is_taken_back(&self) -> bool {
+        self.state == TurnState::Stopped && self.message.text.is_empty() && self.message.attachments.is_empty()
+    }
 }

@@ -97,6 +97,11 @@ impl Store {
                 table::remove(tx, &TURN_TEXT, &key)?;
             }
             table::put(tx, &TURNS, &turn.id, &turn)?;
+            if turn.is_taken_back() {
+                for (key, _) in tx.scan(&ATTACHMENTS, &turn.id.0.to_be_bytes())? {
+                    table::remove(tx, &ATTACHMENTS, &key)?;
+                }
+            }
             if let Some(mut project) = tx.fetch(&PROJECTS, &turn.project)? {
                 project.used = Timestamp::now();
                 table::put(tx, &PROJECTS, &turn.project, &project)?;
@@ -179,7 +184,8 @@ pub fn create(tx: &WriteTransaction, session: &mut Session, origin: Origin, said
     let now = Timestamp::now();
     let Said { mut message, bytes, source } = said;
     session.several |= message.author != session.opened_by;
-    message.name = session.several.then(|| origin.actor.name.clone()).filter(|name| !name.is_empty());
+    let name = message.name.take().unwrap_or_else(|| origin.actor.name.clone());
+    message.name = session.several.then_some(name).filter(|name| !name.is_empty());
     session.used = now;
     let turn = Turn {
         id: TurnId(table::next(tx, "turn")?),

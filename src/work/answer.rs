@@ -107,6 +107,9 @@ impl Work {
         }
         let id = job.live.read(|t| t.id);
         let content = self.content(job).await?;
+        if job.cancel.is_cancelled() {
+            return Ok(End::stopped());
+        }
         let mut prompt = agent.prompt_ref(&opened.id, &format!("turn-{}", id.0));
         let started = Timestamp::now();
         self.store().send_turn(id, prompt.clone(), started).await?;

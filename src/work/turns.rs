@@ -102,6 +102,16 @@ impl Turns {
         self.with(|s| s.queues.values().any(|q| q.waiting.contains(&turn)))
     }
 
+    /// Takes a turn out of its queue. `false`: it is in none.
+    fn unqueue(&self, turn: TurnId, job: &Job) -> bool {
+        self.with(|s| {
+            s.queues.get_mut(&job.session).is_some_and(|q| {
+                let at = q.waiting.iter().position(|t| *t == turn);
+                at.is_some_and(|at| q.waiting.remove(at).is_some())
+            })
+        })
+    }
+
     fn jobs(&self, keep: impl Fn(&Job) -> bool) -> Vec<(TurnId, Job)> {
         self.with(|s| s.open.iter().filter(|(_, j)| keep(j)).map(|(id, j)| (*id, j.clone())).collect())
     }
@@ -171,10 +181,7 @@ impl Work {
         let behind =
             self.0.turns.with(|s| s.queues.get(&session).map_or(0, |q| q.waiting.len() + usize::from(q.running.is_some())));
         if behind > 0 {
-            turn.reason = Some(match behind {
-                1 => "waiting for the answer before it".to_owned(),
-                n => format!("waiting for the {n} answers before it"),
-            });
+            turn.queue(behind);
         }
         let origin = turn.origin.clone();
         let live = LiveTurn::new(turn);
@@ -263,6 +270,17 @@ impl Work {
         ended.wait_for(Option::is_some).await.ok().and_then(|s| *s)
     }
 
+    /// Stops one turn of a session, which may also wait still. `None`: it has ended, or is not the session's.
+    pub async fn stop_turn(&self, session: SessionId, turn: TurnId) -> Option<TurnState> {
+        if self.0.turns.job(turn)?.session != session {
+            return None;
+        }
+        if self.0.turns.with(|s| s.queues.get(&session)?.running) == Some(turn) {
+            return self.stop(session).await;
+        }
+        self.withdraw(turn, "before its answer began").await.then_some(TurnState::Stopped)
+    }
+
     /// The turns of somebody's messages that wait still.
     pub fn waiting_of(&self, person: &PersonId) -> Vec<TurnId> {
         let own = self.0.turns.jobs(|job| job.live.read(|t| t.message.author == *person));
@@ -279,15 +297,30 @@ impl Work {
         Ok(true)
     }
 
-    /// Takes a message back that waits still. `false`: its answer has begun.
+    /// Forgets a message that is not answered yet. `false`: its answer has begun.
+    pub async fn take_back(&self, turn: TurnId, why: &str) -> bool {
+        let Some(job) = self.0.turns.job(turn) else { return false };
+        let forget = || job.live.change(|t| (t.message.text, t.message.attachments) = Default::default());
+        if self.0.turns.unqueue(turn, &job) {
+            forget();
+            self.close(&job, TurnState::Stopped, Some(why.to_owned())).await;
+            self.next(job.session);
+            return true;
+        }
+        if job.live.read(|t| t.prompt.is_some() || t.started.is_some()) {
+            return false;
+        }
+        *job.why.lock().unwrap_or_else(PoisonError::into_inner) = Some((TurnState::Stopped, why.to_owned()));
+        // In this order: a turn that sees an empty message sees that it was stopped.
+        job.cancel.cancel();
+        forget();
+        true
+    }
+
+    /// Ends a turn that waits still. `false`: its answer has begun.
     pub async fn withdraw(&self, turn: TurnId, why: &str) -> bool {
         let Some(job) = self.0.turns.job(turn) else { return false };
-        let waited = self.0.turns.with(|s| {
-            s.queues.get_mut(&job.session).is_some_and(|q| {
-                let at = q.waiting.iter().position(|t| *t == turn);
-                at.is_some_and(|at| q.waiting.remove(at).is_some())
-            })
-        });
+        let waited = self.0.turns.unqueue(turn, &job);
         if waited {
             self.close(&job, TurnState::Stopped, Some(why.to_owned())).await;
             self.next(job.session);
@@ -312,13 +345,7 @@ impl Work {
         for (id, job) in jobs {
             *job.why.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((TurnState::Interrupted, format!("{}. Ask again with `/session retry`.", capital(why))));
-            let waiting = self.0.turns.with(|s| {
-                s.queues.get_mut(&job.session).is_some_and(|q| {
-                    let at = q.waiting.iter().position(|t| *t == id);
-                    at.is_some_and(|at| q.waiting.remove(at).is_some())
-                })
-            });
-            if waiting {
+            if self.0.turns.unqueue(id, &job) {
                 self.close(&job, TurnState::Stopped, None).await;
                 self.next(job.session);
             } else {

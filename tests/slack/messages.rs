@@ -6,7 +6,7 @@ use super::team::Team;
 use crate::support::slack::{BOT_USER, Kind, User, Way};
 
 /// A project that is the channel's.
-async fn used(way: Way, pace: &str) -> Team {
+pub async fn used(way: Way, pace: &str) -> Team {
     let team = Team::new(way).await;
     let env = if pace.is_empty() { String::new() } else { format!(" --env GAGGLE_DEMO_PACE_MS={pace}") };
     team.types(&team.ann, &format!("/project create demo{env}")).await;
@@ -121,6 +121,9 @@ async fn edits_and_deletions() {
     let all = team.slack.thread(&team.general, &root);
     assert!(all.iter().any(|m| m.text.starts_with("w1 w2 w3\n")), "{}", team.slack.transcript(&team.general));
     assert!(!all.iter().any(|m| m.by_bot() && (m.text.starts_with("w1 w2\n") || m.text.contains("w5 w6 w7\n"))));
+    // Whoever took their words back does not find them quoted.
+    let shown = all.iter().filter(|m| m.by_bot()).map(|m| m.text.as_str()).collect::<Vec<_>>().join("\n");
+    assert!(!shown.contains("say 7 words") && !shown.contains("no text") && !shown.contains("stopped"), "{shown}");
     team.done().await;
 }
 

@@ -16,3 +16,4 @@ mod storm;
 mod streaming;
 pub mod team;
 mod threads;
+mod turns;

@@ -135,8 +135,7 @@ impl Show {
     /// Finds the messages that an earlier program posted and had no time to note.
     async fn find(&self) {
         let draft = self.kept.read();
-        let (session, turn) = self.read(|t| (t.session, t.id));
-        let (stop, good) = (format!("do:/session stop {session}"), format!("good:{turn}"));
+        let (stop, good) = self.read(|turn| (render::stop_command(turn), format!("good:{}", turn.id)));
         let query = [("limit", "50".to_owned())];
         let path = format!("/channels/{}/messages", self.channel);
         let Ok(Value::Array(found)) = self.discord.ask(path, &query).await else { return };

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::markdown::{literal, shown};
 use super::parts::{REPLY, named, row};
 use super::{MESSAGE, Message};
-use crate::model::{Progress, SessionId, StepState, Style, Turn, TurnState, clip, words};
+use crate::model::{Progress, StepState, Style, Turn, TurnState, clip, words};
 
 /// Long work, a line for each step.
 pub fn progress(steps: &[Progress]) -> Message {
@@ -31,8 +31,13 @@ pub fn progress(steps: &[Progress]) -> Message {
     Message::text(text)
 }
 
-pub fn stop(session: SessionId) -> Value {
-    row(&[named("Stop", &format!("do:/session stop {session}"), Style::Danger)])
+pub fn stop(turn: &Turn) -> Value {
+    row(&[named("Stop", &stop_command(turn), Style::Danger)])
+}
+
+/// What stands behind that button, and behind no other turn's.
+pub fn stop_command(turn: &Turn) -> String {
+    format!("do:/session stop {} --turn {}", turn.session, turn.id)
 }
 
 /// Under an answer that has ended: what is to be said of it, and its buttons. `hears`: what people write below it comes here.
@@ -58,7 +63,7 @@ pub fn footer(turn: &Turn, hears: bool) -> (String, Vec<Value>) {
         buttons.push(named("Reply…", REPLY, Style::Primary));
     }
     if turn.state != TurnState::Done {
-        buttons.push(named("Retry", &format!("do:/session retry {}", turn.session), Style::Plain));
+        buttons.push(named("Retry", &format!("do:/session retry {} --turn {}", turn.session, turn.id), Style::Plain));
     }
     if !turn.text.is_empty() {
         buttons.push(named("👍", &format!("good:{}", turn.id), Style::Plain));

@@ -12,7 +12,7 @@ use super::super::render::{self, Message, code, pieces};
 use super::super::rest::{Fault, Method, Rank, Request, Route};
 use super::{Lost, Show};
 use crate::chat::flow::Flow;
-use crate::model::{ToolState, Turn, TurnState, clip, words};
+use crate::model::{ToolState, Turn, clip, words};
 
 const TRIES: u32 = 12;
 /// Between two edits of an answer that grows.
@@ -207,11 +207,14 @@ pub fn pause(tries: u32) -> Duration {
 
 /// The turn as it is now. `waits`: it is time to say that it goes on, even without a word.
 fn messages(turn: &Turn, text: &str, waits: bool, hears: bool) -> Vec<Message> {
+    if turn.is_taken_back() {
+        return Vec::new();
+    }
     let ended = turn.state.is_last();
     let (text, files) = code::apart(text, ended);
     let mut parts = pieces(&text);
     if !ended {
-        if parts.is_empty() && (!waits || is_queued(turn)) {
+        if parts.is_empty() && (!waits || turn.is_queued()) {
             return Vec::new();
         }
         if let Some(line) = status(turn, parts.is_empty()) {
@@ -219,7 +222,7 @@ fn messages(turn: &Turn, text: &str, waits: bool, hears: bool) -> Vec<Message> {
         }
         let mut shown: Vec<Message> = parts.into_iter().map(Message::text).collect();
         if let Some(last) = shown.last_mut() {
-            last.components.push(render::stop(turn.session));
+            last.components.push(render::stop(turn));
         }
         return shown;
     }
@@ -256,10 +259,6 @@ fn put_below(parts: &mut Vec<String>, line: &str) {
         }
         None => parts.push(line.to_owned()),
     }
-}
-
-fn is_queued(turn: &Turn) -> bool {
-    turn.state == TurnState::Waiting && turn.reason.as_deref().is_some_and(|reason| reason.starts_with("waiting for the answer"))
 }
 
 /// What goes on besides the words.

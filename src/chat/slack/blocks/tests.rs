@@ -171,7 +171,7 @@ fn around_an_answer() {
     let cut = turn_footer(&cut);
     limits::blocks_of(&json!(cut), 50);
     insta::assert_snapshot!(cut[0]["elements"][0]["text"].as_str().unwrap_or_default());
-    assert_eq!(cut[1]["elements"][0]["value"], "/session retry s12");
+    assert_eq!(cut[1]["elements"][0]["value"], "/session retry s12 --turn t3");
     let now = working(&turn(TurnState::Working));
     limits::message(&now);
     assert!(now.blocks.is_some_and(|b| b.to_string().contains("/session stop s12")));

@@ -6,7 +6,7 @@ use super::parts::{button, context, label};
 use super::{MESSAGE, Message};
 use crate::chat::slack::markdown::mrkdwn;
 use crate::chat::slack::text::{escape, quiet};
-use crate::model::{Action, Progress, SessionId, StepState, ToolLine, ToolState, Turn, TurnState, clip, words};
+use crate::model::{Action, Progress, StepState, ToolLine, ToolState, Turn, TurnState, clip, words};
 
 /// Long work, a line for each step.
 pub fn progress(steps: &[Progress]) -> Message {
@@ -69,7 +69,7 @@ fn grouped(number: u64) -> String {
 /// Under an answer that has ended; a button to stop under one that has not.
 pub fn turn_footer(turn: &Turn) -> Vec<Value> {
     if !turn.state.is_last() {
-        return vec![stop_button(turn.session)];
+        return vec![stop_button(turn)];
     }
     let mut said = Vec::new();
     if turn.state != TurnState::Done {
@@ -87,26 +87,24 @@ pub fn turn_footer(turn: &Turn) -> Vec<Value> {
         said.push(turn.state.as_str().to_owned());
     }
     let mut elements = Vec::new();
-    if turn.state != TurnState::Done {
-        elements.push(button(&Action::new("Retry", format!("/session retry {}", turn.session)), "do:retry"));
-    }
     if !turn.text.is_empty() {
         elements.push(feedback("👍", &format!("good:{}", turn.id)));
         elements.push(feedback("👎", &format!("bad:{}", turn.id)));
     }
-    let mut blocks = vec![context(&said.join(" · "))];
-    if !elements.is_empty() {
-        blocks.push(json!({ "type": "actions", "elements": elements }));
-    }
-    blocks
+    let retry = format!("/session retry {} --turn {}", turn.session, turn.id);
+    let retry = button(&Action::new("Retry", retry), "do:retry");
+    // It comes first where it is what most people want.
+    elements.insert(if turn.state == TurnState::Done { elements.len() } else { 0 }, retry);
+    vec![context(&said.join(" · ")), json!({ "type": "actions", "elements": elements })]
 }
 
 fn feedback(sign: &str, id: &str) -> Value {
     button(&Action::new(sign, id), id)
 }
 
-pub fn stop_button(session: SessionId) -> Value {
-    let stop = Action { style: crate::model::Style::Danger, ..Action::new("Stop", format!("/session stop {session}")) };
+pub fn stop_button(turn: &Turn) -> Value {
+    let command = format!("/session stop {} --turn {}", turn.session, turn.id);
+    let stop = Action { style: crate::model::Style::Danger, ..Action::new("Stop", command) };
     json!({ "type": "actions", "elements": [button(&stop, "do:stop")] })
 }
 
@@ -116,6 +114,6 @@ pub fn working(turn: &Turn) -> Message {
         Some(reason) => format!("… {}", inert(&words(reason))),
         None => "… working on it".to_owned(),
     };
-    let blocks = json!([context(&text), stop_button(turn.session)]);
+    let blocks = json!([context(&text), stop_button(turn)]);
     Message { text, blocks: Some(blocks) }
 }

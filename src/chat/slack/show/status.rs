@@ -32,7 +32,7 @@ pub async fn show(show: &Show) {
         if show.live.is_abandoned() {
             return;
         }
-        let (ended, queued, line) = show.read(|t| (t.state.is_last(), is_queued(t), line(t)));
+        let (ended, queued, line) = show.read(|t| (t.state.is_last(), t.is_queued(), line(t)));
         if ended {
             break;
         }
@@ -73,14 +73,10 @@ pub async fn show(show: &Show) {
     }
 }
 
-fn is_queued(turn: &Turn) -> bool {
-    turn.state == TurnState::Waiting && turn.reason.as_deref().is_some_and(|reason| reason.starts_with("waiting for the answer"))
-}
-
 /// What the agent is doing while it says nothing. Empty while it does.
 fn line(turn: &Turn) -> String {
     let running = turn.tools.iter().rev().find(|t| t.state == ToolState::Running);
-    if is_queued(turn) {
+    if turn.is_queued() {
         return String::new();
     }
     match (turn.state, &turn.reason, running) {

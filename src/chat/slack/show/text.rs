@@ -14,6 +14,7 @@ use super::posts::Posts;
 use super::stream::{Broken, Stream};
 use super::{Lost, Show};
 use crate::chat::flow::Flow;
+use crate::model::Turn;
 
 pub const STREAMS: &str = "streams";
 
@@ -118,6 +119,9 @@ pub async fn show(show: &Show) -> Result<(), Lost> {
             break;
         }
         text.changed().await;
+    }
+    if show.read(Turn::is_taken_back) {
+        return Ok(());
     }
     let mut streams = true;
     loop {
