@@ -13,14 +13,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use slack_morphism::errors::SlackClientError;
 use slack_morphism::hyper_tokio::{SlackClientHyperHttpsConnector, SlackHyperClient};
-use slack_morphism::{
-    ClientResult, SlackApiToken, SlackApiTokenValue, SlackClient, SlackClientApiCallContext, SlackClientHttpConnector as _,
-};
+use slack_morphism::{ClientResult, SlackApiToken, SlackApiTokenValue, SlackClient};
 
 pub use fault::Fault;
 pub use file::Upload;
@@ -40,6 +44,8 @@ pub struct Api {
 
 struct Shared {
     client: SlackHyperClient,
+    /// For `response_url`s, the answer to most commands: slack-morphism's layers would be half of what one costs.
+    hooks: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// For what slack-morphism does not do: it hides the headers of answers and reads bodies without a bound.
     plain: reqwest::Client,
     base: Url,
@@ -71,19 +77,21 @@ impl Api {
     pub fn new(api_url: &str, token: SecretString) -> anyhow::Result<Self> {
         let base = Url::parse(api_url).context("`slack.api_url` is no URL")?;
         let tls = tls::config(base.scheme() == "https")?;
-        let mut http = hyper_util::client::legacy::connect::HttpConnector::new();
+        let mut http = HttpConnector::new();
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT));
         http.enforce_http(false);
         let https = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http().enable_all_versions();
-        let connector = SlackClientHyperHttpsConnector::with_connector(https.wrap_connector(http)).with_slack_api_url(api_url);
+        let https = https.wrap_connector(http);
+        let hooks = legacy::Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(https.clone());
+        let connector = SlackClientHyperHttpsConnector::with_connector(https).with_slack_api_url(api_url);
         let plain = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.clone())
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .build()
             .context("no HTTP client for Slack")?;
-        let shared = Shared { client: SlackClient::new(connector), plain, base, tls: Arc::new(tls) };
+        let shared = Shared { client: SlackClient::new(connector), hooks, plain, base, tls: Arc::new(tls) };
         Ok(Self { shared: Arc::new(shared), token: Arc::new(slack_token(&token)) })
     }
 
@@ -109,19 +117,20 @@ impl Api {
     /// Answers a command or a click by its `response_url`. The URL is the permission, so no token goes with it.
     pub async fn respond(&self, url: &str, body: &Value) -> Result<(), Fault> {
         let url = Url::parse(url).ok().filter(|url| is_hook(url) || self.is_ours(url)).ok_or_else(Fault::foreign_url)?;
-        let span = tracing::Span::none();
-        let context =
-            SlackClientApiCallContext { rate_control_params: None, token: None, tracing_span: &span, is_sensitive_url: true };
-        let connector = &self.shared.client.http_api.connector;
+        let body = Full::new(Bytes::from(body.to_string()));
+        let request = http::Request::post(url.as_str()).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
+        let request = request.map_err(|_| Fault::foreign_url())?;
         let answer = async {
-            let answer: ClientResult<Value> = timed(connector.http_post_uri(url, body, context)).await?;
-            match answer {
-                // It was taken; what is said to it may be any text.
-                Ok(_) | Err(SlackClientError::ProtocolError(_)) => Ok(()),
-                Err(error) => Err(error.into()),
+            let (head, body) = self.shared.hooks.request(request).await.map_err(|error| Fault::of_hyper(&error))?.into_parts();
+            // Read whatever it is, so that the connection can be used again.
+            let body = Limited::new(body, file::ANSWER).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            match head.status.is_success() {
+                // It was taken, unless it says that it was not; otherwise what is said to it may be any text.
+                true => fault::refusal(&body).map_or(Ok(()), Err),
+                false => fault::answer(head.status, &head.headers, &body).map(drop),
             }
         };
-        counted("response_url", answer).await
+        counted("response_url", async { timed(answer).await? }).await
     }
 
     /// Asks who the token is. By its own client, since slack-morphism hides the header with the scopes.

@@ -168,6 +168,13 @@ impl Fault {
         }
     }
 
+    pub(super) fn of_hyper(error: &hyper_util::client::legacy::Error) -> Self {
+        match error.is_connect() || is_refused(error) {
+            true => Self::Unsent("no connection"),
+            false => Self::Unknown("the connection broke"),
+        }
+    }
+
     /// Of a request that says nothing to anybody if it is repeated.
     pub(super) fn harmless(self) -> Self {
         match self {
@@ -206,10 +213,7 @@ impl From<SlackClientError> for Fault {
             SlackClientError::HttpError(error) => of_status(error.status_code.as_u16(), error.http_response_body.as_deref()),
             SlackClientError::HttpProtocolError(error) => {
                 let cause = error.cause.as_deref().and_then(|c| c.downcast_ref::<hyper_util::client::legacy::Error>());
-                match cause {
-                    Some(cause) if cause.is_connect() || is_refused(cause) => Self::Unsent("no connection"),
-                    _ => Self::Unknown("the connection broke"),
-                }
+                cause.map_or(Self::Unknown("the connection broke"), Self::of_hyper)
             }
             SlackClientError::ProtocolError(_) => Self::Unknown("an answer that is not Slack's"),
             _ => Self::Unknown("the connection broke"),
@@ -242,6 +246,15 @@ pub fn answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Va
         (Some(true), _) => Ok(answer),
         (Some(false), Some(code)) => Err(Fault::of_code(code)),
         _ => Err(Fault::Unknown("an answer that is not Slack's")),
+    }
+}
+
+/// What an answer to a `response_url` says against it.
+pub fn refusal(body: &[u8]) -> Option<Fault> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    match (answer["ok"].as_bool(), answer["error"].as_str()) {
+        (Some(false), Some(code)) => Some(Fault::of_code(code)),
+        _ => None,
     }
 }
 
