@@ -346,9 +346,13 @@ async fn find_session(store: &Store, caller: &Caller, named: Option<u64>) -> Res
     };
     if let Some(session) = store.session(id).await?
         && let Some(project) = store.project(&session.project).await?
-        && caller.sees(&session, &project)
     {
-        return Ok((session, project));
+        if caller.sees(&session, &project) {
+            return Ok((session, project));
+        }
+        if named.is_none() {
+            return refused("This thread belongs to a project that is not shared with you. Its owner can do that: `/project share`.");
+        }
     }
     refused(unknown)
 }
