@@ -51,7 +51,12 @@ pub fn view(form: &Form, private_metadata: &str) -> Value {
 
 fn input(field: &Field) -> Value {
     let (element, more) = element(field);
-    let hint: Vec<String> = field.hint.iter().cloned().chain(more).collect();
+    let several = field.hint.is_some() && more.is_some();
+    let sentence = |hint: &String| match several && !hint.trim_end().ends_with(['.', '!', '?', ':', ';', '…']) {
+        true => format!("{}.", hint.trim_end()),
+        false => hint.clone(),
+    };
+    let hint: Vec<String> = field.hint.iter().map(sentence).chain(more).collect();
     let name = plain(&field.label);
     let mut block = json!({
         "type": "input",
