@@ -209,6 +209,16 @@ mod tests {
     }
 
     #[test]
+    fn two_hints_are_two_sentences() {
+        for (hint, want) in [("PEM", "PEM. Slack shows"), ("A token.", "A token. Slack shows")] {
+            let field = Field { secret: true, hint: Some(hint.into()), ..Field::new("ca", "CA") };
+            let view = view(&form(vec![field]), "{}");
+            let said = view["blocks"][1]["hint"]["text"].as_str().unwrap_or_default();
+            assert!(said.starts_with(want), "{said}");
+        }
+    }
+
+    #[test]
     fn a_question_and_an_empty_title() {
         let question = Form { confirm: true, ..Form { title: "Delete `shop`?".into(), ..form(vec![]) } };
         let asked = view(&question, "x");
