@@ -4,6 +4,7 @@
 //! confirmed to exist: the refusal is the same as for what there is not.
 
 mod clusters;
+mod owners;
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,6 +13,7 @@ use gaggle_commands::{
 };
 
 pub use clusters::{ClusterRule, Meant, may_change, meant, visible_clusters, visible_releases};
+pub use owners::Owners;
 
 use crate::error::{Result, refused};
 use crate::model::{
@@ -267,10 +269,9 @@ pub async fn find_project(store: &Store, caller: &Caller, name: &str) -> Result<
         Some((owner, name)) => (Some(owner.trim_start_matches('@')), name),
         None => (None, name),
     };
-    let fits = |p: &Project| p.name == name && owner.is_none_or(|o| p.owner.0 == o || p.owner.short() == o);
     let mut visible = visible(store, caller).await?;
-    let names = if owner.is_some() { store.names().await? } else { HashMap::new() };
-    let fits = |p: &Project| fits(p) || (p.name == name && owner.is_some() && names.get(&p.owner).map(String::as_str) == owner);
+    let owners = if owner.is_some() { Owners::load(store).await? } else { Owners::default() };
+    let fits = |p: &Project| p.name == name && owner.is_none_or(|o| owners.is(&p.owner, o));
     let mut found: Vec<Project> = visible.iter().filter(|p| fits(p)).cloned().collect();
     if found.is_empty() && caller.is_admin() {
         visible = store.all_projects().await?;
@@ -288,7 +289,8 @@ pub async fn find_project(store: &Store, caller: &Caller, name: &str) -> Result<
             refused(format!("There is no project `{name}` that you can see. {hint}"))
         }
         _ => {
-            let mut names: Vec<String> = found.iter().map(|p| format!("`{}/{}`", p.owner.short(), p.name)).collect();
+            let owners = Owners::load(store).await?;
+            let mut names: Vec<String> = found.iter().map(|p| format!("`{}`", owners.project(p))).collect();
             names.sort();
             refused(format!("Which project `{name}`? Say {}.", names.join(" or ")))
         }

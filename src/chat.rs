@@ -54,6 +54,11 @@ pub trait Chat: Send + Sync {
 
     async fn form(&self, to: &Origin, form: &Form);
 
+    /// Whether there is somebody with this id, as far as the surface can tell.
+    async fn has_person(&self, _id: &str) -> bool {
+        true
+    }
+
     /// A thread's session is called so from now on. Returns at once.
     fn title(&self, _thread: &ConversationId, _title: &str) {}
 }

@@ -14,6 +14,7 @@ mod general;
 mod infra;
 mod link;
 mod log;
+mod people;
 mod project;
 mod project_channel;
 mod project_settings;

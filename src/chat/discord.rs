@@ -440,6 +440,10 @@ impl Chat for Discord {
         self.ask_form(to, form).await;
     }
 
+    async fn has_person(&self, id: &str) -> bool {
+        id.len() >= 15 && id.bytes().all(|b| b.is_ascii_digit())
+    }
+
     fn title(&self, thread: &ConversationId, title: &str) {
         if let Some(place) = Place::parse(thread) {
             self.name_thread(&place, title);

@@ -23,7 +23,9 @@ mod people;
 mod place;
 mod replies;
 mod show;
+mod shown;
 pub mod socket;
+pub mod speech;
 pub mod text;
 mod workspace;
 
@@ -49,6 +51,7 @@ use crate::model::{ConversationId, Form, Origin, Progress, Reply, Timestamp};
 use api::{Api, Fault};
 use limiter::{Method, Rank};
 use place::Place;
+use speech::{At, Speech};
 use workspace::{Call, Workspace};
 
 pub const SURFACE: &str = "slack";
@@ -107,6 +110,7 @@ struct Inner {
     api: Api,
     desk: Arc<dyn Desk>,
     asked: Asked<asked::Ask>,
+    speech: Speech,
     lanes: Lanes,
     /// The configured user groups that each user is in.
     groups: Mutex<HashMap<String, Vec<String>>>,
@@ -165,8 +169,9 @@ impl Slack {
             }
             tries += 1;
         };
-        let workspace = Arc::new(Workspace::new(auth.team_id, auth.user_id, api.clone()));
+        let workspace = Arc::new(Workspace::new(auth.team_id, auth.user_id, &auth.user, api.clone()));
         Ok(Self(Arc::new(Inner {
+            speech: Speech::new(&options, &workspace.bot_name),
             options,
             workspaces: vec![workspace],
             api,
@@ -261,6 +266,10 @@ impl Slack {
         &self.0.asked
     }
 
+    fn speech(&self) -> &Speech {
+        &self.0.speech
+    }
+
     fn lanes(&self) -> &Lanes {
         &self.0.lanes
     }
@@ -345,6 +354,19 @@ impl Slack {
         found["ts"].as_str().map(str::to_owned)
     }
 
+    /// Writes into a thread, for all.
+    async fn tell_thread(&self, to: &ConversationId, md: &str) {
+        let Some(place) = Place::parse(to) else { return };
+        let (Some(workspace), Some(thread)) = (self.workspace(&place.team), &place.thread) else { return };
+        let call = Call { api: "chat.postMessage", method: Method::Post, channel: &place.channel, thread, rank: Rank::Update };
+        let metadata = json!({ "event_type": "gaggle", "event_payload": { "kind": "note" } });
+        let text = markdown::mrkdwn(md);
+        let body = json!({ "channel": place.channel, "thread_ts": thread, "text": text, "metadata": metadata });
+        if let Err(fault) = workspace.send(call, &body).await {
+            tracing::info!(code = fault.code().unwrap_or("unreachable"), "a note could not be shown");
+        }
+    }
+
     /// Where a message cannot be written, and what helps.
     async fn post_root(&self, workspace: &Workspace, place: &Place, text: &str, nonce: &str) -> Result<String> {
         let call = Call {
@@ -385,17 +407,8 @@ impl Chat for Slack {
     }
 
     async fn note(&self, to: &ConversationId, note: String) {
-        let Some(place) = Place::parse(to) else { return };
-        let (Some(workspace), Some(thread)) = (self.workspace(&place.team), &place.thread) else { return };
-        let call = Call { api: "chat.postMessage", method: Method::Post, channel: &place.channel, thread, rank: Rank::Update };
-        let metadata = json!({ "event_type": "gaggle", "event_payload": { "kind": "note" } });
-        let text = markdown::mrkdwn(&note);
-        let body = json!({ "channel": place.channel, "thread_ts": thread, "text": text, "metadata": metadata });
-        if let Err(fault) = workspace.send(call, &body).await {
-            tracing::info!(code = fault.code().unwrap_or("unreachable"), "a note could not be shown");
-        }
+        self.tell_thread(to, &self.speech().text(&note, At::Thread)).await;
     }
-
     async fn open_thread(&self, to: &Origin, message: &str, free: bool) -> Result<Option<ConversationId>> {
         let Some(place) = Place::parse(&to.conversation) else { return Ok(None) };
         let Some(workspace) = self.workspace(&place.team) else { return Ok(None) };
@@ -415,11 +428,12 @@ impl Chat for Slack {
         if let Some(root) = self.root_before(&workspace, &place, nonce).await {
             return Ok(Some(Place::new(&place.team, &place.channel, Some(&root)).id()));
         }
-        let text = format!("*{}* asks:\n>{first}", text::escape(&to.actor.name));
+        let asker = markdown::mrkdwn(&format!("**{}** asks:", text::literal(&to.actor.name)));
+        let text = format!("{asker}\n>{first}");
         let root = self.post_root(&workspace, &place, &text, nonce).await?;
         let thread = Place::new(&place.team, &place.channel, Some(&root));
         for part in parts {
-            self.note(&thread.id(), format!("> {}", part.replace('\n', "\n> "))).await;
+            self.tell_thread(&thread.id(), &format!("> {}", part.replace('\n', "\n> "))).await;
         }
         Ok(Some(thread.id()))
     }
@@ -450,5 +464,11 @@ impl Chat for Slack {
 
     async fn form(&self, to: &Origin, form: &Form) {
         self.ask_form(to, form).await;
+    }
+
+    async fn has_person(&self, id: &str) -> bool {
+        let id = id.rsplit('/').next().unwrap_or_default();
+        let Some(workspace) = self.workspaces().first().filter(|_| text::is_user(id)) else { return false };
+        workspace.name_known(id).is_some() || workspace.has_user(id).await
     }
 }

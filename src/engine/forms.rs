@@ -105,7 +105,7 @@ impl Engine {
                 && !options.contains(named)
             {
                 let project = access::find_project(self.work().store(), &caller, named).await?;
-                let whole = format!("{}/{}", project.owner.short(), project.name);
+                let whole = access::Owners::load(self.work().store()).await?.project(&project);
                 value = options.iter().find(|o| **o == whole).or(options.iter().find(|o| **o == project.name)).cloned();
             }
             // What is not among the choices has to be typed.

@@ -10,12 +10,14 @@ use crate::model::{Answer, Approval, Reply};
 pub async fn approve(context: &Context, call: &Authorized, approve: &Approve) -> Result<Reply> {
     let (answer, how) = if approve.always { (Answer::Always, " from now on, in the whole project") } else { (Answer::Once, "") };
     let approval = decide(context, call, answer, None).await?;
-    Ok(Reply::ok(format!("Allowed {}{how}: {}", approval.tool, approval.title)).with("approval", approval.id.to_string()))
+    Ok(Reply::ok(format!("Allowed {}{how}: {}", approval.tool, approval.title))
+        .quoting()
+        .with("approval", approval.id.to_string()))
 }
 
 pub async fn deny(context: &Context, call: &Authorized, deny: &Deny) -> Result<Reply> {
     let approval = decide(context, call, Answer::Deny, deny.reason.clone()).await?;
-    Ok(Reply::ok(format!("Denied {}: {}", approval.tool, approval.title)).with("approval", approval.id.to_string()))
+    Ok(Reply::ok(format!("Denied {}: {}", approval.tool, approval.title)).quoting().with("approval", approval.id.to_string()))
 }
 
 async fn decide(context: &Context, call: &Authorized, answer: Answer, reason: Option<String>) -> Result<Approval> {
@@ -34,7 +36,7 @@ pub async fn handle(context: &Context, call: &Authorized, command: &ApprovalComm
     }
     let mut rows = vec!["| Approval | Project | Session | Tool | What |".to_owned(), "|---|---|---|---|---|".to_owned()];
     for (approval, session, project) in &open {
-        let title = approval.title.replace('|', "\\|");
+        let title = approval.title.replace('|', "\\|").replace('`', "\\`");
         rows.push(format!("| {} | {} | {} | {} | {title} |", approval.id, project.name, session.id, approval.tool));
     }
     rows.push("\nAllow one with `/approve ID`, refuse it with `/deny ID`.".to_owned());

@@ -3,7 +3,7 @@
 use gaggle_commands::Candidates;
 
 use super::Context;
-use crate::access::{self, Caller};
+use crate::access::{self, Caller, Owners};
 use crate::error::Result;
 
 /// Sessions of a project that are offered, the newest first.
@@ -16,10 +16,11 @@ pub async fn candidates(context: &Context, caller: &Caller, of: &Candidates) -> 
         Candidates::Words(_) | Candidates::Nothing => return Ok(names),
         Candidates::Projects => {
             let projects = access::visible(store, caller).await?;
+            let owners = Owners::load(store).await?;
             for project in &projects {
                 let doubled = projects.iter().filter(|p| p.name == project.name).count() > 1;
                 names.push(match doubled {
-                    true => format!("{}/{}", project.owner.short(), project.name),
+                    true => owners.project(project),
                     false => project.name.clone(),
                 });
             }

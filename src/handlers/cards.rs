@@ -3,17 +3,18 @@
 use gaggle_commands::Role;
 
 use super::show;
-use crate::access::Caller;
+use crate::access::{Caller, Owners};
 use crate::model::{Action, Card, Project, Status};
 
 /// How somebody names a project: with its owner if that is somebody else.
-pub fn name_for(caller: &Caller, project: &Project) -> String {
+pub fn name_for(caller: &Caller, project: &Project, owners: &Owners) -> String {
     match project.owner == caller.person {
         true => project.name.clone(),
-        false => full_name(project),
+        false => owners.project(project),
     }
 }
 
+/// For what is pressed, not read: it means the same project whatever its owner is called next.
 pub fn full_name(project: &Project) -> String {
     format!("{}/{}", project.owner.short(), project.name)
 }
@@ -47,10 +48,11 @@ pub fn project_actions(caller: &Caller, project: &Project) -> Vec<Action> {
 }
 
 /// One of several.
-pub fn project_card(caller: &Caller, project: &Project, sessions: &serde_json::Value) -> Card {
-    let mut text = format!("{} · {sessions} sessions · used {}", project.status.as_str(), show::ago(project.used));
+pub fn project_card(caller: &Caller, project: &Project, sessions: usize, owners: &Owners) -> Card {
+    let sessions = show::count(sessions, "session");
+    let mut text = format!("{} · {sessions} · used {}", project.status.as_str(), show::ago(project.used));
     if let Some(reason) = &project.reason {
         text.push_str(&format!("\n{reason}"));
     }
-    Card { title: name_for(caller, project), text, actions: project_actions(caller, project) }
+    Card { title: name_for(caller, project, owners), text, actions: project_actions(caller, project) }
 }

@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 
 use super::cluster::reached_anew;
-use super::{Context, Step, cards, show};
-use crate::access::Authorized;
+use super::{Context, Step, show};
+use crate::access::{Authorized, Owners};
 use crate::error::{Result, refused};
 use crate::model::{ClusterId, Project, Reply, Values};
 
@@ -32,10 +32,11 @@ pub async fn remove(context: &Context, call: &Authorized, yes: bool) -> Result<S
             ),
         };
         if !projects.is_empty() {
+            let owners = Owners::load(store).await?;
             carries.push_str(&format!(
                 " {} in it: {}. Their agents run on there, and nobody reaches them any more; delete the projects first to end them.",
                 if projects.len() == 1 { "1 project is".to_owned() } else { format!("{} projects are", projects.len()) },
-                projects.iter().map(|project| format!("`{}`", cards::full_name(project))).collect::<Vec<_>>().join(", ")
+                projects.iter().map(|project| format!("`{}`", owners.project(project))).collect::<Vec<_>>().join(", ")
             ));
         }
         let question =

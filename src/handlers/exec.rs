@@ -182,7 +182,7 @@ fn reply(project: &str, program: &str, timeout: Period, ran: Ran, redactor: &Red
     let reply = reply.with("code", code).with("output", &text);
     match text.is_empty() {
         true => reply,
-        false => Reply { text: format!("{}\n{}", reply.text, show::fenced(text.trim_end_matches('\n'))), ..reply },
+        false => Reply { quotes: true, text: format!("{}\n{}", reply.text, show::fenced(text.trim_end_matches('\n'))), ..reply },
     }
 }
 

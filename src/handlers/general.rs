@@ -109,11 +109,13 @@ pub async fn thread(context: &Context, call: &Authorized, thread: &Thread) -> Re
                 format!("- {number}{mark}: {} in `{}`, {}", session.title, project.name, show::ago(session.used))
             })
             .collect();
-        return Ok(Reply::ok(lines.join("\n")).with("threads", data));
+        return Ok(Reply::ok(lines.join("\n")).quoting().with("threads", data));
     };
     let Some((_, thread, session, project)) = threads.iter().find(|(number, ..)| *number == wanted) else {
         return refused(format!("There is no thread {wanted} here. See them with `/thread`."));
     };
     store.set_current(here, &thread.conversation).await?;
-    Ok(Reply::ok(format!("You are in thread {wanted} now: {} in `{}`.", session.title, project.name)).with("threads", data))
+    Ok(Reply::ok(format!("You are in thread {wanted} now: {} in `{}`.", session.title, project.name))
+        .quoting()
+        .with("threads", data))
 }

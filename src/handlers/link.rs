@@ -72,7 +72,7 @@ impl Links {
             None => {
                 state.wrong.push((Instant::now(), typed_by.clone()));
                 refused(
-                    "This code is not known, was used, or is older than ten minutes. Make a new one with `/link` on the other surface.",
+                    "This code is not known, was used, or is older than ten minutes. Make a new one on the other surface, with its command `link`.",
                 )
             }
         }
@@ -105,15 +105,18 @@ pub async fn link(context: &Context, call: &Authorized, link: &Link) -> Result<R
     let Some(code) = &link.code else {
         let code = context.links.make(&caller.person)?;
         let (first, second) = code.split_at(LENGTH / 2);
+        // What is typed elsewhere is called as it is there.
         return Ok(Reply::ok(format!(
-            "Type `/link {first}-{second}` on the other surface within ten minutes. It works once; tell it nobody."
-        )));
+            "Type `/link {first}-{second}` on the other surface within ten minutes (in Slack, `/gaggle link {first}-{second}`). It works once; \
+             tell it nobody."
+        ))
+        .quoting());
     };
     if context.links.look(code, &caller.person)? == caller.person {
         return refused("You are the same person already.");
     }
     let Some(person) = context.links.spend(code) else {
-        return refused("This code was used just now. Make a new one with `/link` on the other surface.");
+        return refused("This code was used just now. Make a new one on the other surface, with its command `link`.");
     };
     context.work.store().link(&caller.origin.actor, &caller.person, &person).await?;
     let identities = context.work.store().identities_of(&person);

@@ -61,7 +61,7 @@ pub async fn shown(context: &Context, call: &Authorized, of: &str, mut lines: mp
         Reply::ok(format!("The last {} of the log of `{}` are in the file.", show::count(all.len(), "line"), of))
             .file(format!("{of}.log"), text.clone().into_bytes())
     } else {
-        Reply::ok(show::fenced(&text))
+        Reply::ok(show::fenced(&text)).quoting()
     };
     reply.with("lines", all)
 }

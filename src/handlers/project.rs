@@ -3,10 +3,10 @@
 use gaggle_commands::{ProjectCommand, Role};
 use serde_json::Value;
 
-use super::{Context, cards, exec, log, project_channel, project_settings, project_status, secret, show};
-use crate::access::{self, Authorized, Caller};
+use super::{Context, cards, exec, log, people, project_channel, project_settings, project_status, secret, show};
+use crate::access::{self, Authorized, Caller, Owners};
 use crate::error::{Result, refused};
-use crate::model::{Cluster, PersonId, Project, ProjectId, Reply, Settings, Status, Timestamp};
+use crate::model::{Cluster, Project, ProjectId, Reply, Settings, Status, Timestamp};
 use crate::runtime::{Feature, LogQuery};
 
 pub async fn handle(context: &Context, call: &Authorized, command: &ProjectCommand) -> Result<Reply> {
@@ -128,11 +128,13 @@ async fn list(context: &Context, call: &Authorized, all: bool) -> Result<Reply> 
     let mut rows = vec!["| Project | Status | Sessions | Last used |".to_owned(), "|---|---|---|---|".to_owned()];
     let mut data = Vec::new();
     let mut shown = Vec::new();
+    let owners = Owners::load(store).await?;
     for project in &projects {
         let facts = show::project_data(context, project).await?;
-        let name = cards::name_for(&call.caller, project);
+        let name = cards::name_for(&call.caller, project, &owners);
         rows.push(format!("| {name} | {} | {} | {} |", project.status.as_str(), facts["sessions"], show::ago(project.used)));
-        shown.push(cards::project_card(&call.caller, project, &facts["sessions"]));
+        let sessions = facts["sessions"].as_u64().map_or(0, |n| n as usize);
+        shown.push(cards::project_card(&call.caller, project, sessions, &owners));
         data.push(facts);
     }
     Ok(Reply { cards: shown, ..Reply::ok(rows.join("\n")).with("projects", data) })
@@ -198,17 +200,9 @@ async fn rename(context: &Context, project: &Project, name: &str) -> Result<Repl
         .with("projects", [show::project_data(context, &changed).await?]))
 }
 
-/// A person as somebody on the same surface calls them.
-fn person(call: &Authorized, name: &str) -> PersonId {
-    match name.contains(':') {
-        true => PersonId(name.to_owned()),
-        false => PersonId(format!("{}:{name}", call.caller.origin.actor.surface)),
-    }
-}
-
 async fn share(context: &Context, call: &Authorized, user: &str, role: Role) -> Result<Reply> {
     let project = call.project()?;
-    let who = person(call, user);
+    let who = people::find(context, call, user).await?;
     if who == project.owner {
         return refused(format!("`{}` owns this project already.", who.short()));
     }
@@ -225,7 +219,7 @@ async fn share(context: &Context, call: &Authorized, user: &str, role: Role) -> 
 
 async fn unshare(context: &Context, call: &Authorized, user: &str) -> Result<Reply> {
     let project = call.project()?;
-    let who = person(call, user);
+    let who = people::with_whom(context, call, project, user).await?;
     let name = who.short().to_owned();
     let changed = change(context, project, move |p| {
         let before = p.grants.len();

@@ -231,9 +231,11 @@ async fn describe(context: &Context, call: &Authorized, id: &str) -> Result<Repl
             tree["profiles"].as_array().into_iter().flatten().filter_map(|p| p.as_str().map(str::to_owned)).collect(),
         );
         if !variables.is_empty() {
-            lines.push("| Variable | Value | |".to_owned());
-            lines.push("|---|---|---|".to_owned());
-            lines.extend(variables.iter().map(row));
+            // A column that says nothing is left out.
+            let kinds = variables.iter().any(|variable| !kind(variable).is_empty());
+            lines.push(format!("| Variable | Value |{}", if kinds { " Kind |" } else { "" }));
+            lines.push(format!("|---|---|{}", if kinds { "---|" } else { "" }));
+            lines.extend(variables.iter().map(|variable| row(variable, kinds)));
         }
         parts.push(lines.join("\n"));
         let told: Vec<Value> = variables.iter().map(told).collect();
@@ -246,19 +248,23 @@ async fn describe(context: &Context, call: &Authorized, id: &str) -> Result<Repl
     Ok(Reply::ok(format!("{}\n\n{hint}", parts.join("\n\n"))).with("services", data))
 }
 
-fn row(variable: &Variable) -> String {
+fn row(variable: &Variable, kinds: bool) -> String {
     let value = match &variable.value {
         Some(_) if variable.secret => "set, not shown".to_owned(),
         Some(value) => value.replace('|', "\\|").replace('\n', " "),
         None => String::new(),
     };
-    let kind = match (&variable.required, variable.secret) {
+    let kind = if kinds { format!(" {} |", kind(variable)) } else { String::new() };
+    format!("| {} | {value} |{kind}", variable.name)
+}
+
+fn kind(variable: &Variable) -> &'static str {
+    match (&variable.required, variable.secret) {
         (Some(_), true) => "required, secret",
         (Some(_), false) => "required",
         (None, true) => "secret",
         (None, false) => "",
-    };
-    format!("| {} | {value} | {kind} |", variable.name)
+    }
 }
 
 fn told(variable: &Variable) -> Value {

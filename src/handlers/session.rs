@@ -48,7 +48,7 @@ async fn list(context: &Context, call: &Authorized) -> Result<Reply> {
     if all > kept && is_all_seen {
         rows.push(format!("\nThe newest {} of {all}.", sessions.len()));
     }
-    Ok(Reply::ok(rows.join("\n")).with("sessions", data))
+    Ok(Reply::ok(rows.join("\n")).quoting().with("sessions", data))
 }
 
 async fn show(context: &Context, call: &Authorized) -> Result<Reply> {
@@ -59,7 +59,7 @@ async fn show(context: &Context, call: &Authorized) -> Result<Reply> {
         Reply::ok(format!("The history of session `{}` ({}) is in the file.", session.id, show::count(turns.len(), "turn")))
             .file(format!("{}.md", session.id), text.into_bytes())
     } else {
-        Reply::ok(text)
+        Reply::ok(text).quoting()
     };
     Ok(reply
         .with("sessions", [show::session_data(session, project, turns.len())])
@@ -174,5 +174,6 @@ async fn rename(context: &Context, call: &Authorized, title: &str) -> Result<Rep
     context.work.show_title(&changed);
     let turns = context.work.store().turns_of(session.id).await?.len();
     Ok(Reply::ok(format!("Session `{}` is now called “{title}”.", session.id))
+        .quoting()
         .with("sessions", [show::session_data(&changed, project, turns)]))
 }

@@ -19,6 +19,8 @@ pub struct Reply {
     /// The facts behind the text; the same keys everywhere.
     pub data: Map<String, Value>,
     pub files: Vec<File>,
+    /// The text repeats what others wrote, an agent or a program: nothing in it is changed on its way.
+    pub quotes: bool,
     /// Only for who asked, where a surface can tell people apart.
     pub private: bool,
     /// The same facts for surfaces that have cards: then in place of the text.
@@ -88,6 +90,7 @@ impl Reply {
             text: text.into(),
             data: Map::new(),
             files: Vec::new(),
+            quotes: false,
             private: false,
             cards: Vec::new(),
             actions: Vec::new(),
@@ -106,6 +109,12 @@ impl Reply {
     #[must_use]
     pub fn with(mut self, key: &str, value: impl serde::Serialize) -> Self {
         self.data.insert(key.to_owned(), serde_json::to_value(value).unwrap_or(Value::Null));
+        self
+    }
+
+    #[must_use]
+    pub fn quoting(mut self) -> Self {
+        self.quotes = true;
         self
     }
 

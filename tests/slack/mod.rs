@@ -7,6 +7,7 @@ mod goose;
 mod home;
 mod messages;
 mod modals;
+mod names;
 mod people;
 mod rates;
 mod restart;

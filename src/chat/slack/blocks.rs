@@ -10,6 +10,9 @@ mod names;
 pub mod parts;
 mod turn;
 
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde_json::Value;
 
 pub use approval::approval;
@@ -79,8 +82,24 @@ pub fn reply(reply: &Reply, names: Names<'_>) -> Shown {
     }
     drafts.actions(&reply.actions);
     shown.messages = drafts.finish();
+    if reply.notice == Notice::Refused {
+        shown.messages.iter_mut().for_each(link_channels);
+    }
     shown
 }
+
+/// What we refuse because of a channel links to it: the reference that was made harmless with the rest is one again.
+fn link_channels(message: &mut Message) {
+    let Some(harmless) = CHANNEL.as_ref() else { return };
+    message.text = harmless.replace_all(&message.text, "<#$1>").into_owned();
+    for block in message.blocks.iter_mut().filter_map(Value::as_array_mut).flatten() {
+        if let Some(text) = block["text"]["text"].as_str() {
+            block["text"]["text"] = harmless.replace_all(text, "<#$1>").into();
+        }
+    }
+}
+
+static CHANNEL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("&lt;#\u{200b}?([CG][A-Z0-9]{6,})&gt;").ok());
 
 /// Messages as they fill up.
 #[derive(Default)]

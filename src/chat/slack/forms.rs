@@ -4,16 +4,15 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Slack;
 use super::api::Fault;
 use super::asked::{Ask, From};
 use super::blocks::parts::plain_text;
 use super::limiter::{Method, Rank};
 use super::modal::{ACTION, FILE};
-use super::payload::{File, Shortcut, State, Submit};
+use super::payload::{File, Message, Shortcut, State, Submit};
 use super::place::Place;
-use super::text;
 use super::workspace::{Call, Workspace};
+use super::{Slack, shown};
 use crate::chat::desk::Handed;
 use crate::model::{Origin, Reply, Values};
 
@@ -55,6 +54,9 @@ struct About {
     thread: String,
     ts: String,
     author: Option<String>,
+    /// What an app calls itself.
+    #[serde(default)]
+    app: Option<String>,
     /// What it says, as Slack writes it; `None`: it is too long to be kept here.
     said: Option<String>,
 }
@@ -78,8 +80,12 @@ impl Slack {
             channel: channel.id.clone(),
             thread: message.thread().to_owned(),
             ts: message.ts.clone(),
-            author: message.user.clone().or_else(|| message.username.clone()),
-            said: Some(message.text.0.clone()),
+            author: message.user.clone(),
+            app: message.is_bot().then(|| {
+                let profile = message.bot_profile.as_ref().and_then(|profile| profile.name.clone());
+                message.username.clone().or(profile).unwrap_or_default()
+            }),
+            said: Some(shown::whole(message)),
         };
         let name = shortcut.user.shown();
         let place = Place::new(&workspace.team, &channel.id, Some(&about.thread));
@@ -93,7 +99,7 @@ impl Slack {
         let projects = self.desk().candidates(&origin, &gaggle_commands::Candidates::Projects).await;
         if projects.is_empty() {
             // The desk says what there is to do first.
-            let input = Handed::Message { text: message.text.0.clone(), attachments: Vec::new(), starts: true };
+            let input = Handed::Message { text: shown::whole(message), attachments: Vec::new(), starts: true };
             return self.hand(origin, input, None, ask).await;
         }
         let options: Vec<_> = projects
@@ -157,15 +163,23 @@ impl Slack {
             self.answer(&origin, Reply { private: true, ..reply }).await;
             return self.asked().forget(key);
         };
-        let said = text::meant(&said, &workspace.bot).text;
-        let author = match &about.author {
-            Some(user) => workspace.name(user).await,
-            None => "somebody".to_owned(),
-        };
+        let said = self.spoken(workspace, &said).await;
+        let author = self.author(workspace, &about).await;
         let quoted: Vec<String> = said.lines().map(|line| format!("> {line}")).collect();
         let question = if question.is_empty() { "What do you say to this?".to_owned() } else { question };
         let text = format!("{question}\n\n{author} wrote:\n{}", quoted.join("\n"));
         self.hand(origin, Handed::Command(format!("/ask {project} {text}")), Some(key), ask).await;
+    }
+
+    async fn author(&self, workspace: &Workspace, about: &About) -> String {
+        if let Some(app) = about.app.as_ref().filter(|app| !app.is_empty()) {
+            return app.clone();
+        }
+        let name = match &about.author {
+            Some(user) => Some(workspace.name(user).await).filter(|name| name != user),
+            None => None,
+        };
+        name.unwrap_or_else(|| if about.app.is_some() { "An app" } else { "Somebody" }.to_owned())
     }
 
     /// Whether the bot can write there. What Slack does not tell is taken for yes.
@@ -188,6 +202,6 @@ impl Slack {
         ];
         let found = workspace.read("conversations.replies", &arguments).await.ok()?;
         let message = found["messages"].as_array()?.iter().find(|m| m["ts"].as_str() == Some(&about.ts))?;
-        message["text"].as_str().map(str::to_owned)
+        serde_json::from_value::<Message>(message.clone()).ok().map(|message| shown::whole(&message))
     }
 }

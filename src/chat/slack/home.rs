@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::blocks::parts::{Row, context, plain_text, section};
 use super::blocks::{Names, SECTION, card_parts, named};
 use super::markdown::mrkdwn;
+use super::speech::{At, Speech};
 use crate::chat::split::pieces;
 use crate::model::{Action, Card};
 
@@ -18,7 +19,7 @@ pub fn closed(said: &str, names: Names<'_>) -> Value {
 }
 
 /// `said`: what came of the last thing that was done here.
-pub fn view(cards: &[Card], said: Option<&str>, names: Names<'_>) -> Value {
+pub fn view(cards: &[Card], said: Option<&str>, speech: &Speech, names: Names<'_>) -> Value {
     let mut row = Row::default();
     let mut blocks = vec![json!({ "type": "header", "text": plain_text("Your projects") })];
     if let Some(said) = said {
@@ -38,7 +39,8 @@ pub fn view(cards: &[Card], said: Option<&str>, names: Names<'_>) -> Value {
         parts.append(&mut numbered);
         // Room for the last line stays.
         if blocks.len() + 1 + parts.len() >= BLOCKS {
-            blocks.push(context(&format!("… and {} more: `/project list` shows all.", cards.len() - at)));
+            let more = format!("… and {} more: `/project list` shows all.", cards.len() - at);
+            blocks.push(context(&speech.text(&more, At::Channel)));
             break;
         }
         blocks.push(json!({ "type": "divider" }));
@@ -63,14 +65,15 @@ mod tests {
             ],
         };
         let names = |id: &str| (id == "U123ABC").then(|| "ann".to_owned());
-        let one = view(&[card(1)], None, &names);
+        let speech = Speech::default();
+        let one = view(&[card(1)], None, &speech, &names);
         limits::view(&one);
         assert_eq!(one["blocks"][3]["text"]["text"], "*shop1*\n*active*, last used by @ann");
-        let none = view(&[], None, &names);
+        let none = view(&[], None, &speech, &names);
         limits::view(&none);
         assert_eq!(none["blocks"][2]["elements"][0]["value"], "/project create");
         let cards: Vec<Card> = (0..60).map(card).collect();
-        let many = view(&cards, None, &names);
+        let many = view(&cards, None, &speech, &names);
         limits::view(&many);
         let last = many["blocks"].as_array().and_then(|b| b.last()).map(|b| b["elements"][0]["text"].clone());
         assert_eq!(last, Some(json!("… and 28 more: `/project list` shows all.")));

@@ -14,7 +14,8 @@ use super::delivery::{Ack, Delivery};
 use super::messages::Heard;
 use super::payload::{Click, Closed, Command, Event, Happened, Payload, Shortcut, Submit};
 use super::place::Place;
-use super::{Slack, forms, text};
+use super::workspace::Workspace;
+use super::{Slack, forms};
 use crate::chat::desk::Handed;
 use crate::model::{Origin, Reply, Timestamp, TurnId};
 
@@ -118,7 +119,7 @@ impl Slack {
 
     async fn command(&self, command: Command, key: &str, received: Option<Instant>) {
         let Some(workspace) = self.workspace(&command.team_id) else { return };
-        let typed = self.typed(&command.command, &command.text);
+        let typed = self.typed(&workspace, &command.command, &command.text).await;
         let place = Place::new(&workspace.team, &command.channel_id, None);
         let ask = Ask::new(From::Command, &command.user_id, &command.channel_id, None)
             .with(&command.trigger_id, command.response_url.as_ref(), received)
@@ -151,11 +152,11 @@ impl Slack {
     }
 
     /// The text as the grammar takes it, whatever the command is called here.
-    fn typed(&self, command: &str, text: &str) -> String {
+    async fn typed(&self, workspace: &Workspace, command: &str, text: &str) -> String {
         let options = self.options();
         let name = command.trim_start_matches('/');
         let name = name.strip_prefix(options.command_prefix.as_str()).unwrap_or(name);
-        format!("/{name} {}", text::typed(text)).trim_end().to_owned()
+        self.spoken(workspace, &format!("/{name} {}", text.trim())).await.trim_end().to_owned()
     }
 
     async fn click(&self, click: Click, key: &str, received: Option<Instant>) {

@@ -8,7 +8,7 @@ use super::asked::{Ask, From};
 use super::payload::{File, Happened, Message};
 use super::place::Place;
 use super::workspace::Workspace;
-use super::{SURFACE, Slack, ThreadMessages, text};
+use super::{SURFACE, Slack, ThreadMessages, shown, text};
 use crate::chat::desk::Handed;
 use crate::model::{Attachment, Origin};
 
@@ -63,7 +63,12 @@ impl Slack {
             heard => heard,
         };
         let user = message.user.clone().unwrap_or_default();
-        let said = text::meant(&message.text, &workspace.bot);
+        // What is forwarded with a command is for an agent or for nobody.
+        let said = match heard == Heard::Command && !text::asks(&message.text, &workspace.bot) {
+            true => shown::said(&message),
+            false => shown::with_quote(&message),
+        };
+        let said = self.spoken(workspace, &said).await;
         let name = workspace.name(&user).await;
         let mut actor = self.actor(&user, &name, &message.channel);
         if let Some(team) = message.team.as_deref().filter(|team| *team != workspace.team && !team.is_empty()) {
@@ -77,13 +82,13 @@ impl Slack {
         let place = Place::new(&workspace.team, &message.channel, thread);
         let origin = Origin { actor, conversation: place.id(), input: Some(key.to_owned()) };
         // What is answered is answered below it.
-        let mut ask = Ask::new(From::Message, &user, &message.channel, Some(message.thread())).of(&said.text);
+        let mut ask = Ask::new(From::Message, &user, &message.channel, Some(message.thread())).of(&said);
         ask.begins = message.thread_ts.is_none();
         let input = match heard {
-            Heard::Command => Handed::Command(said.text),
+            Heard::Command => Handed::Command(said),
             heard => {
                 let (attachments, left_out) = self.attachments(workspace, &message.files).await;
-                let mut text = said.text;
+                let mut text = said;
                 for note in left_out {
                     text.push_str(&format!("\n\n({note})"));
                 }
@@ -167,12 +172,12 @@ impl Slack {
     pub(super) async fn changed(&self, workspace: &Workspace, channel: &str, message: Message) {
         // Slack says so too when it adds a preview, or counts a thread's replies.
         let (true, Some(user)) = (message.is_edited && message.bot_id.is_none(), message.user.clone()) else { return };
-        let said = text::meant(&message.text, &workspace.bot);
+        let text = self.spoken(workspace, &shown::with_quote(&message)).await;
         let place = Place::new(&workspace.team, channel, Some(message.thread()));
         let name = workspace.name_known(&user).unwrap_or_else(|| user.clone());
         let origin = Origin { actor: self.actor(&user, &name, channel), conversation: place.id(), input: None };
         let source = format!("message:{channel}:{}", message.ts);
-        self.desk().take(origin, Handed::Edit { source, text: said.text }, None).await.ended.await;
+        self.desk().take(origin, Handed::Edit { source, text }, None).await.ended.await;
     }
 
     pub(super) async fn deleted(&self, workspace: &Workspace, channel: &str, ts: &str) {
@@ -204,6 +209,7 @@ impl Slack {
             Happened::ChannelArchived { channel } | Happened::ChannelDeleted { channel } | Happened::ChannelLeft { channel } => {
                 tracing::info!(channel, "a channel was closed to the bot; its threads end where they are");
             }
+            Happened::ChannelRenamed { channel, name } if !name.is_empty() => workspace.call_name(&channel, &name),
             Happened::RateLimited { .. } => {
                 metrics::counter!("gaggle_slack_events_left_out_total").increment(1);
                 tracing::warn!("Slack left out events for a minute, because there were too many; they are fetched");

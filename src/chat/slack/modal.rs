@@ -51,7 +51,12 @@ pub fn view(form: &Form, private_metadata: &str) -> Value {
 
 fn input(field: &Field) -> Value {
     let (element, more) = element(field);
-    let hint: Vec<String> = field.hint.iter().cloned().chain(more).collect();
+    let several = field.hint.is_some() && more.is_some();
+    let sentence = |hint: &String| match several && !hint.trim_end().ends_with(['.', '!', '?', ':', ';', '…']) {
+        true => format!("{}.", hint.trim_end()),
+        false => hint.clone(),
+    };
+    let hint: Vec<String> = field.hint.iter().map(sentence).chain(more).collect();
     let name = plain(&field.label);
     let mut block = json!({
         "type": "input",
@@ -201,6 +206,16 @@ mod tests {
         assert_eq!(view["blocks"][2]["element"]["initial_option"]["value"], "auto");
         assert_eq!(view["blocks"][3]["element"]["type"], "plain_text_input");
         assert_eq!(view["blocks"][3]["hint"]["text"], "One of 200, such as p0, p1, p2.");
+    }
+
+    #[test]
+    fn two_hints_are_two_sentences() {
+        for (hint, want) in [("PEM", "PEM. Slack shows"), ("A token.", "A token. Slack shows")] {
+            let field = Field { secret: true, hint: Some(hint.into()), ..Field::new("ca", "CA") };
+            let view = view(&form(vec![field]), "{}");
+            let said = view["blocks"][1]["hint"]["text"].as_str().unwrap_or_default();
+            assert!(said.starts_with(want), "{said}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::limiter::{Method, Rank};
 use super::payload::AssistantThread;
 use super::place::Place;
 use super::workspace::{Call, Workspace};
-use super::{SURFACE, Slack, blocks, locked};
+use super::{SURFACE, Slack, blocks, locked, text};
 use crate::chat::desk::Handed;
 use crate::error::{Result, refused};
 use crate::model::{Actor, Origin, Reply, Timestamp, clip};
@@ -41,6 +41,18 @@ impl Slack {
             }
         };
         let _ = tokio::time::timeout(ASKING, asking).await;
+    }
+
+    /// What is said, with the names of those whom it speaks of to an agent, as far as they are soon known.
+    pub(super) async fn spoken(&self, workspace: &Workspace, said: &str) -> String {
+        let unnamed: BTreeSet<String> = text::unnamed(said, &workspace.bot).into_iter().take(NAMES).collect();
+        let asking = async {
+            for id in &unnamed {
+                workspace.learn_name(id).await;
+            }
+        };
+        let _ = tokio::time::timeout(ASKING, asking).await;
+        text::spoken(said, &workspace.bot, &|id| workspace.name_known(id))
     }
 
     /// What somebody is called, as Slack said it along with what they did, until it tells more.

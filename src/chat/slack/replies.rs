@@ -17,6 +17,7 @@ use super::home;
 use super::limiter::{Method, Rank};
 use super::modal;
 use super::place::Place;
+use super::speech::At;
 use super::workspace::{Call, Workspace, pause};
 use crate::model::{Action, File, Form, Notice, Origin, Progress, Reply, Style};
 
@@ -54,6 +55,8 @@ impl Slack {
             crate::chat::asked::tell_again(&mut reply);
         }
         self.learn_names(&workspace, &reply).await;
+        let to = if reply.private { To::Asker } else { To::Everybody };
+        self.speech().reply(&mut reply, at(&ask, to));
         if ask.from == From::Tab {
             return self.publish(&workspace, &ask.user, &reply).await;
         }
@@ -65,7 +68,6 @@ impl Slack {
         if ask.from == (From::Click { quiet: true }) && reply.notice == Notice::Ok {
             return;
         }
-        let to = if reply.private { To::Asker } else { To::Everybody };
         let names = self.names(&workspace);
         let mut shown = blocks::reply(&reply, &names);
         shown.files.extend(reply.files.into_iter().map(|file| named(file, &names)));
@@ -81,7 +83,7 @@ impl Slack {
         let view = match reply.notice {
             Notice::Ok => {
                 let said = super::locked(&self.0.homes).get_mut(user).and_then(Option::take);
-                home::view(&reply.cards, said.as_deref(), &self.names(workspace))
+                home::view(&reply.cards, said.as_deref(), self.speech(), &self.names(workspace))
             }
             _ => home::closed(&reply.text, &self.names(workspace)),
         };
@@ -319,6 +321,7 @@ impl Slack {
         {
             return;
         }
+        let form = &self.speech().form(form, at(&ask, To::Asker));
         // Without a click that is fresh there is no modal: a button gives one.
         for part in crate::chat::split::pieces(&form.text, blocks::MESSAGE) {
             let text = super::markdown::mrkdwn(&part);
@@ -338,7 +341,7 @@ impl Slack {
 
     /// Opens a form as a modal. `false`: it is too late for that.
     pub(super) async fn open(&self, workspace: &Workspace, trigger: &str, form: &Form) -> bool {
-        let view = modal::view(form, &self.asked().outer(&form.id).0);
+        let view = modal::view(&self.speech().form(form, At::Channel), &self.asked().outer(&form.id).0);
         let call = Call { api: "views.open", method: Method::Views, channel: "", thread: trigger, rank: Rank::Reply };
         match workspace.send(call, &json!({ "trigger_id": trigger, "view": view })).await {
             Ok(_) => true,
@@ -348,6 +351,12 @@ impl Slack {
             }
         }
     }
+}
+
+/// Where a reply to this is read.
+fn at(ask: &Ask, to: To) -> At {
+    let in_channel = ask.begins && to == To::Asker && !ask.channel.starts_with('D');
+    if ask.thread.is_some() && !in_channel { At::Thread } else { At::Channel }
 }
 
 /// A text of ours in a file speaks of people as its message does.

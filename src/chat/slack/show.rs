@@ -19,6 +19,7 @@ use super::Slack;
 use super::api::Fault;
 use super::limiter::{Method, Rank};
 use super::place::Place;
+use super::speech::At;
 use super::workspace::{Call, Workspace, pause};
 use crate::chat::LiveTurn;
 use crate::chat::draft::Kept;
@@ -266,6 +267,7 @@ impl Show {
             "An answer of the agent could not be shown in <#{}>: nothing can be written there any more. Read it with `/session show {session}`.",
             self.channel
         );
+        let text = self.slack.speech().text(&text, At::Channel);
         let call =
             Call { api: "chat.postMessage", method: Method::Post, channel: asker, thread: &self.thread, rank: Rank::Reply };
         let _ = self.workspace.send(call, &json!({ "channel": asker, "text": text })).await;

@@ -2,8 +2,13 @@
 //!
 //! Slack's `text` alone is read. The `rich_text` blocks beside it tell the same with exact formatting, and all that an agent could
 //! use of that, code, stands in `text` between backticks. Invariant: what Slack escaped is taken back exactly once.
+//!
+//! Commands are about ids, which are unique; what is said to an agent has names.
 
 use std::borrow::Cow;
+
+/// A name for the id of a person, a channel or a user group.
+pub type Known<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What somebody said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,20 +21,71 @@ pub struct Said {
 
 /// A message. What begins with a slash is a command, and treated as [`typed`] does.
 pub fn meant(text: &str, bot: &str) -> Said {
-    let mut rest = text.trim();
-    let mut mentions_bot = false;
-    while let Some(after) = after_mention(rest, bot) {
-        mentions_bot = true;
-        rest = after;
-    }
-    let links = if rest.starts_with('/') { Links::Address } else { Links::Markdown };
-    let (text, seen) = plain(rest, links, bot);
-    Said { text, mentions_bot: mentions_bot || seen }
+    let (rest, first) = addressed(text, bot);
+    let (text, seen) = plain(rest, links(rest), bot, None);
+    Said { text, mentions_bot: first || seen }
 }
 
 /// The text of a slash command: of links only the address is kept.
 pub fn typed(text: &str) -> String {
-    plain(text.trim(), Links::Address, "").0
+    plain(text.trim(), Links::Address, "", None).0
+}
+
+/// What is said to an agent in a message or command, with names in place of ids; the ids of its arguments stay.
+pub fn spoken(text: &str, bot: &str, known: Known<'_>) -> String {
+    let (rest, _) = addressed(text, bot);
+    let with_ids = plain(rest, links(rest), bot, None).0;
+    plain(rest, links(rest), bot, Some((free_text(&with_ids), known))).0
+}
+
+/// Whom and what the words for an agent name by ids alone.
+pub fn unnamed(text: &str, bot: &str) -> Vec<String> {
+    let (rest, _) = addressed(text, bot);
+    let with_ids = plain(rest, links(rest), bot, None).0;
+    if rest.starts_with('/') && free_text(&with_ids) == with_ids.len() {
+        return Vec::new();
+    }
+    let inside = text.split('<').skip(1).filter_map(|part| Some(part.split_once('>')?.0));
+    let ids = inside.filter_map(|inside| {
+        let (what, label) = inside.split_once('|').unwrap_or((inside, ""));
+        let id = what.strip_prefix('@').or_else(|| what.strip_prefix('#')).or_else(|| what.strip_prefix("!subteam^"))?;
+        let is_id = id.len() > 6 && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        (label.is_empty() && is_id).then(|| id.to_owned())
+    });
+    ids.collect()
+}
+
+/// Whether a command has words for an agent.
+pub fn asks(text: &str, bot: &str) -> bool {
+    matches!(gaggle_commands::parse_text(&meant(text, bot).text), Ok(gaggle_commands::Command::Ask(_)))
+}
+
+/// Without the mentions of the bot that it begins with; whether there were some.
+fn addressed<'a>(text: &'a str, bot: &str) -> (&'a str, bool) {
+    let mut rest = text.trim();
+    let mut first = false;
+    while let Some(after) = after_mention(rest, bot) {
+        first = true;
+        rest = after;
+    }
+    (rest, first)
+}
+
+fn links(text: &str) -> Links {
+    if text.starts_with('/') { Links::Address } else { Links::Markdown }
+}
+
+/// Where the words for an agent begin. A command that has none ends before.
+fn free_text(text: &str) -> usize {
+    if !gaggle_commands::is_command(text) {
+        return 0;
+    }
+    match gaggle_commands::parse_text(text) {
+        Ok(gaggle_commands::Command::Ask(ask)) => {
+            text.trim_end().strip_suffix(ask.message.trim_end()).map_or(text.len(), str::len)
+        }
+        _ => text.len(),
+    }
 }
 
 fn after_mention<'a>(text: &'a str, bot: &str) -> Option<&'a str> {
@@ -45,7 +101,8 @@ enum Links {
     Markdown,
 }
 
-fn plain(text: &str, links: Links, bot: &str) -> (String, bool) {
+/// `names`: from which byte on there are names in place of ids.
+fn plain(text: &str, links: Links, bot: &str, names: Option<(usize, Known<'_>)>) -> (String, bool) {
     let mut out = String::with_capacity(text.len());
     let mut mentioned = false;
     let mut rest = text;
@@ -60,7 +117,8 @@ fn plain(text: &str, links: Links, bot: &str) -> (String, bool) {
         let inside = rest
             .strip_prefix('<')
             .and_then(|r| r.find(['>', '<', '\n']).filter(|end| r.as_bytes()[*end] == b'>').map(|end| &r[..end]));
-        match inside.and_then(|inside| Some((inside, reference(inside, links)?))) {
+        let known = names.filter(|(from, _)| out.len() >= *from).map(|(_, known)| known);
+        match inside.and_then(|inside| Some((inside, reference(inside, links, known)?))) {
             Some((inside, shown)) => {
                 mentioned |= !bot.is_empty() && inside.strip_prefix('@').is_some_and(|id| id.split('|').next() == Some(bot));
                 out.push_str(&shown);
@@ -95,23 +153,28 @@ fn unescape(text: &str) -> String {
 }
 
 /// What stands between `<` and `>`.
-fn reference(inside: &str, links: Links) -> Option<String> {
+fn reference(inside: &str, links: Links, known: Option<Known<'_>>) -> Option<String> {
     let (what, label) = match inside.split_once('|') {
         Some((what, label)) => (what, Some(label).filter(|l| !l.is_empty())),
         None => (inside, None),
     };
     let named = |sign: char, name: &str| format!("{sign}{}", unescape(name.trim_start_matches(sign)));
+    let called = |sign: char, id: &str| match (label, known.and_then(|known| known(id))) {
+        (Some(label), _) => named(sign, label),
+        (None, Some(name)) => format!("{sign}{name}"),
+        (None, None) => named(sign, id),
+    };
     if let Some(user) = what.strip_prefix('@').filter(|id| !id.is_empty()) {
-        // The id even where Slack adds the name: names are not unique.
-        return Some(named('@', user));
+        // For a command the id even where Slack adds the name: names are not unique.
+        return Some(if known.is_some() { called('@', user) } else { named('@', user) });
     }
     if let Some(channel) = what.strip_prefix('#').filter(|id| !id.is_empty()) {
-        return Some(named('#', label.unwrap_or(channel)));
+        return Some(called('#', channel));
     }
     if let Some(special) = what.strip_prefix('!').filter(|s| !s.is_empty()) {
         let mut parts = special.split('^');
         return Some(match (parts.next(), parts.next()) {
-            (Some("subteam"), Some(id)) => named('@', label.unwrap_or(id)),
+            (Some("subteam"), Some(id)) => called('@', id),
             (Some("date"), Some(second)) => unescape(label.unwrap_or(second)),
             (Some(name), None) => named('@', name),
             _ => unescape(label.unwrap_or(special)),
@@ -139,6 +202,11 @@ fn reference(inside: &str, links: Links) -> Option<String> {
         Links::Markdown if !shortened => format!("[{}]({})", unescape(label), unescape(what)),
         _ => unescape(what),
     })
+}
+
+/// Whether it has the form of a user's id.
+pub fn is_user(id: &str) -> bool {
+    id.starts_with(['U', 'W']) && id.len() > 6 && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// For `mrkdwn`: the three signs that Slack gives a meaning to wherever they stand.
@@ -258,6 +326,31 @@ mod tests {
     }
 
     #[test]
+    fn agents_are_told_names() {
+        let known = |id: &str| {
+            let names = [("U0BOB1234", "Bob <3"), ("C0GENERAL", "general"), ("S0TEAM001", "devs"), ("UBOT12345", "gaggle")];
+            names.iter().find(|(known, _)| *known == id).map(|(_, name)| (*name).to_owned())
+        };
+        for (slack, want) in [
+            ("ask <@U0BOB1234> and <@U0CAT1234|cat.x>", "ask @Bob <3 and @cat.x"),
+            ("in <#C0GENERAL>, <#C0OTHER12|> or <#C0DEV1234|dev>", "in #general, #C0OTHER12 or #dev"),
+            ("<!subteam^S0TEAM001> <!subteam^S0OTHER12|@ops> <!here>", "@devs @ops @here"),
+            ("<@UBOT12345> hi <@UBOT12345>, could you look?", "hi @gaggle, could you look?"),
+            ("/project share demo <@U0BOB1234>", "/project share demo @U0BOB1234"),
+            ("/ask <@U0BOB1234>/demo tell <@U0BOB1234> of <#C0GENERAL>", "/ask @U0BOB1234/demo tell @Bob <3 of #general"),
+            ("<@UBOT12345> /ask demo <@U0BOB1234>", "/ask demo @Bob <3"),
+            ("/ask demo", "/ask demo"),
+        ] {
+            assert_eq!(spoken(slack, "UBOT12345", &known), want, "{slack}");
+        }
+        assert_eq!(
+            unnamed("<@U0BOB1234> <@U0CAT1234|cat> <#C0GENERAL> <!subteam^S0TEAM001> <!here> <https://x.org> <@>", ""),
+            ["U0BOB1234", "C0GENERAL", "S0TEAM001"]
+        );
+        assert_eq!(unnamed("/project share demo <@U0BOB1234>", ""), [""; 0]);
+    }
+
+    #[test]
     fn nobody_is_called() {
         assert_eq!(
             quiet("<!here> @everyone <@U1> <!subteam^S1> @Channel"),
@@ -271,6 +364,7 @@ mod tests {
         fn any_text_is_understood(text in "[<>@#!&|^:;a-zA-Z0-9 \\n“]{0,60}", bot in "U[A-Z0-9]{0,3}") {
             let _ = meant(&text, &bot);
             let _ = typed(&text);
+            let _ = (spoken(&text, &bot, &|_| Some("x".into())), unnamed(&text, &bot));
         }
 
         #[test]

@@ -24,11 +24,14 @@ pub struct Workspace {
     pub team: String,
     /// The bot's user.
     pub bot: String,
+    /// What the bot is called.
+    pub bot_name: String,
     pub api: Api,
     pub limiter: Limiter,
     /// Why nothing works any more, once that is so.
     dead: watch::Sender<Option<String>>,
     lacking: Mutex<HashMap<&'static str, Instant>>,
+    /// Of people, channels and user groups, by their ids.
     names: Mutex<HashMap<String, String>>,
 }
 
@@ -48,15 +51,17 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Workspace {
-    pub fn new(team: String, bot: String, api: Api) -> Self {
+    pub fn new(team: String, bot: String, bot_name: &str, api: Api) -> Self {
+        let bot_name = if bot_name.is_empty() { "gaggle" } else { bot_name }.to_owned();
         Self {
             team,
+            names: Mutex::new(HashMap::from([(bot.clone(), bot_name.clone())])),
             bot,
+            bot_name,
             api,
             limiter: Limiter::default(),
             dead: watch::Sender::new(None),
             lacking: Mutex::default(),
-            names: Mutex::default(),
         }
     }
 
@@ -170,6 +175,31 @@ impl Workspace {
         result
     }
 
+    /// Asks what a person, a channel or a user group is called, if that is not known.
+    pub async fn learn_name(&self, id: &str) {
+        if self.name_known(id).is_some() {
+            return;
+        }
+        match id.as_bytes().first() {
+            Some(b'U' | b'W') => drop(self.ask_name(id).await),
+            Some(b'C' | b'G') => {
+                let Ok(found) = self.read("conversations.info", &[("channel", id.to_owned())]).await else { return };
+                if let Some(name) = found["channel"]["name"].as_str().filter(|name| !name.is_empty()) {
+                    self.call_name(id, name);
+                }
+            }
+            Some(b'S') => {
+                let Ok(found) = self.read("usergroups.list", &[]).await else { return };
+                for group in found["usergroups"].as_array().into_iter().flatten() {
+                    if let (Some(id), Some(handle)) = (group["id"].as_str(), group["handle"].as_str()) {
+                        self.call_name(id, handle);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     pub fn call_name(&self, user: &str, name: &str) {
         let mut names = locked(&self.names);
         if names.len() >= NAMES {
@@ -188,6 +218,12 @@ impl Workspace {
             return name;
         }
         self.ask_name(user).await
+    }
+
+    /// Whether there is such a user. What Slack does not tell is taken for yes.
+    pub async fn has_user(&self, user: &str) -> bool {
+        let found = self.read("users.info", &[("user", user.to_owned())]).await;
+        !matches!(found, Err(Fault::Refused(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible"))
     }
 
     pub async fn ask_name(&self, user: &str) -> String {

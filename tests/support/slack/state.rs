@@ -77,6 +77,8 @@ pub struct Message {
     pub text: String,
     /// An array, or null.
     pub blocks: Value,
+    /// An array, or null.
+    pub attachments: Value,
     pub metadata: Value,
     pub files: Vec<String>,
     pub edited: Option<String>,
@@ -366,6 +368,9 @@ impl State {
         }
         if message.blocks.is_array() {
             shown["blocks"] = message.blocks.clone();
+        }
+        if message.attachments.is_array() {
+            shown["attachments"] = message.attachments.clone();
         }
         if !message.metadata.is_null() {
             shown["metadata"] = message.metadata.clone();

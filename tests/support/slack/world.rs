@@ -146,6 +146,30 @@ impl Slack {
         })
     }
 
+    /// Somebody writes what has attachments or blocks, as a forwarded message or an alert.
+    pub fn shows(
+        &self,
+        user: &str,
+        channel: &str,
+        text: &str,
+        attachments: serde_json::Value,
+        blocks: serde_json::Value,
+    ) -> String {
+        self.change(|s| {
+            let message = Message {
+                channel: channel.into(),
+                user: user.into(),
+                text: text.into(),
+                attachments,
+                blocks,
+                ..Message::default()
+            };
+            let ts = s.insert(message);
+            s.tell_posted(channel, &ts);
+            ts
+        })
+    }
+
     /// An event of any kind, as it is.
     pub fn event(&self, event: serde_json::Value) {
         self.change(|s| s.emit(event));

@@ -6,10 +6,11 @@ use super::parts::{Row, context, section};
 use super::{MESSAGE, Message, Names, SECTION, Shown, fitting, named};
 use crate::chat::approvals::{arguments, ended};
 use crate::chat::slack::markdown::mrkdwn;
+use crate::chat::slack::speech::{At, Speech};
 use crate::chat::slack::text::literal;
 use crate::model::{Action, Approval, ApprovalState, File, words};
 
-pub fn approval(approval: &Approval, names: Names<'_>) -> Shown {
+pub fn approval(approval: &Approval, speech: &Speech, names: Names<'_>) -> Shown {
     let id = approval.id;
     let title = words(&approval.title);
     let head = format!("**{}** asks to run: {}", literal(&words(&approval.tool)), literal(&title));
@@ -34,7 +35,8 @@ pub fn approval(approval: &Approval, names: Names<'_>) -> Shown {
             Action { style: crate::model::Style::Danger, ..Action::new("Deny", format!("/deny {id}")) },
         ];
         blocks.extend(Row::default().of(&actions));
-        text.push_str(&format!("\nAllow with `/approve {id}`, refuse with `/deny {id}`"));
+        let how = format!("\nAllow with `/approve {id}`, refuse with `/deny {id}`");
+        text.push_str(&speech.text(&how, At::Thread));
     } else {
         let end = mrkdwn(&named(&ended(approval, one_line), names));
         text.push_str(&format!("\n{end}"));

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::chat::slack::speech::Speech;
 use crate::model::{
     Action, Actor, Approval, ApprovalId, ApprovalState, ConversationId, Message as Asked, Origin, PersonId, Progress, ProjectId,
     SessionId, StepState, Timestamp, ToolLine, ToolState, Turn, TurnId, TurnState, Usage,
@@ -130,7 +131,7 @@ fn cards_stand_in_place_of_the_text() {
 
 #[test]
 fn an_approval_shows_all_of_it() {
-    let shown = approval(&waiting(json!({ "command": "echo '<!here>' ```", "cwd": "/work" })), &nobody);
+    let shown = approval(&waiting(json!({ "command": "echo '<!here>' ```", "cwd": "/work" })), &Speech::default(), &nobody);
     limits::shown(&shown);
     insta::assert_json_snapshot!(json!({ "text": shown.messages[0].text, "blocks": shown.messages[0].blocks }));
     let decided = Approval {
@@ -139,13 +140,13 @@ fn an_approval_shows_all_of_it() {
         reason: Some("use *staging*".into()),
         ..waiting(json!({}))
     };
-    let shown = approval(&decided, &ann);
+    let shown = approval(&decided, &Speech::default(), &ann);
     limits::shown(&shown);
     assert_eq!(
         shown.messages[0].text,
         "*shell* asks to run: sed -i 's/*\u{200b}19*/20/'\n✗ a7 denied by @ann: use *\u{200b}staging*"
     );
-    let shown = approval(&waiting(json!({ "content": "line\n".repeat(5_000) })), &nobody);
+    let shown = approval(&waiting(json!({ "content": "line\n".repeat(5_000) })), &Speech::default(), &nobody);
     limits::shown(&shown);
     assert!(shown.files[0].bytes.len() > 25_000 && shown.messages[0].text.contains("a7.txt"));
 }
@@ -162,13 +163,13 @@ fn around_an_answer() {
     };
     assert_eq!(tool_line(&line), "▸ shell: cargo test &lt;!her\u{200b}e&gt; … ok, 3.1 s");
     assert_eq!(tool_line(&ToolLine { state: ToolState::Running, ..line }), "▸ shell: cargo test &lt;!her\u{200b}e&gt; …");
-    let done = turn_footer(&turn(TurnState::Done));
+    let done = turn_footer(&turn(TurnState::Done), &Speech::default());
     limits::blocks_of(&json!(done), 50);
     assert_eq!(done[0]["elements"][0]["text"], "2\u{202f}310 tokens · 21.4 s");
     assert_eq!(done[1]["elements"][0]["action_id"], "good:t3");
     let mut cut = turn(TurnState::Interrupted);
     cut.reason = Some("Gaggle was restarted".into());
-    let cut = turn_footer(&cut);
+    let cut = turn_footer(&cut, &Speech::default());
     limits::blocks_of(&json!(cut), 50);
     insta::assert_snapshot!(cut[0]["elements"][0]["text"].as_str().unwrap_or_default());
     assert_eq!(cut[1]["elements"][0]["value"], "/session retry s12 --turn t3");

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::parts::{button, context, label};
 use super::{MESSAGE, Message};
 use crate::chat::slack::markdown::mrkdwn;
+use crate::chat::slack::speech::{At, Speech};
 use crate::chat::slack::text::{escape, quiet};
 use crate::model::{Action, Progress, StepState, ToolLine, ToolState, Turn, TurnState, clip, words};
 
@@ -67,14 +68,15 @@ fn grouped(number: u64) -> String {
 }
 
 /// Under an answer that has ended; a button to stop under one that has not.
-pub fn turn_footer(turn: &Turn) -> Vec<Value> {
+pub fn turn_footer(turn: &Turn, speech: &Speech) -> Vec<Value> {
     if !turn.state.is_last() {
         return vec![stop_button(turn)];
     }
     let mut said = Vec::new();
     if turn.state != TurnState::Done {
         let question = inert(&clip(&turn.message.text, 60));
-        let reason = turn.reason.as_ref().map(|r| format!(": {}", inert(&label(r, 1_000)))).unwrap_or_default();
+        let reason = turn.reason.as_ref().map(|r| speech.text(r, At::Thread));
+        let reason = reason.map(|r| format!(": {}", inert(&label(&r, 1_000)))).unwrap_or_default();
         said.push(format!("{}{reason} — to “{question}”", turn.state.as_str()));
     }
     if let Some(tokens) = turn.usage.and_then(|usage| usage.total_tokens) {

@@ -6,7 +6,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::field::{self, Quiet};
+use super::Named;
+use super::field::{self, Parts, Quiet};
 
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -139,12 +140,19 @@ pub struct Message {
     /// How a bot calls itself.
     #[serde(default, deserialize_with = "field::maybe")]
     pub username: Option<String>,
+    /// The app that it is.
+    #[serde(default, deserialize_with = "field::lenient")]
+    pub bot_profile: Option<Named>,
     #[serde(default, deserialize_with = "field::maybe")]
     pub team: Option<String>,
     #[serde(default, deserialize_with = "field::maybe")]
     pub client_msg_id: Option<String>,
     #[serde(default, deserialize_with = "field::lenient")]
     pub files: Vec<File>,
+    #[serde(default, deserialize_with = "field::lenient")]
+    pub attachments: Parts,
+    #[serde(default, deserialize_with = "field::lenient")]
+    pub blocks: Parts,
     /// Whether somebody changed it.
     #[serde(default, rename = "edited", deserialize_with = "edited")]
     pub is_edited: bool,

@@ -15,6 +15,17 @@ impl<'de> Deserialize<'de> for Quiet {
     }
 }
 
+/// Slack's own objects as they came: they hold what somebody wrote.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Parts(pub Vec<serde_json::Value>);
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} parts", self.0.len())
+    }
+}
+
 struct Text;
 
 impl<'de> Visitor<'de> for Text {

@@ -1,6 +1,4 @@
 //! What people do: commands, clicks, modals, shortcuts.
-//!
-//! Absence: what Slack shows of a message besides its text and files (blocks, attachments) is left out; we know what we wrote.
 
 use std::collections::BTreeMap;
 

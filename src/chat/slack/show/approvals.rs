@@ -38,7 +38,7 @@ pub async fn show(show: &Show) {
 
 async fn tell(show: &Show, approval: &Approval) {
     let names = show.slack.names(&show.workspace);
-    let shown = blocks::approval(approval, &names);
+    let shown = blocks::approval(approval, show.slack.speech(), &names);
     let posted = show.kept.read().approvals.iter().find(|(id, _)| *id == approval.id).map(|(_, ts)| ts.clone());
     let Some(last) = shown.messages.last() else { return };
     if let Some(ts) = posted {

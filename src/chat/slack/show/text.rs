@@ -41,12 +41,13 @@ impl Text<'_> {
         if self.show.live.is_abandoned() {
             return Err(Lost::Later);
         }
-        let Self { flow, footer, .. } = self;
+        let Self { show, flow, footer, .. } = self;
+        let speech = show.slack.speech();
         self.done = self.show.live.read(|turn| {
             flow.take(turn);
             let done = turn.state.is_last();
             if done {
-                *footer = blocks::turn_footer(turn);
+                *footer = blocks::turn_footer(turn, speech);
             }
             done
         });
