@@ -28,6 +28,8 @@ pub struct Text<'a> {
     /// What the next message begins with, if it goes on inside of code.
     pub opening: String,
     pub done: bool,
+    /// What stands in place of the words, if there are none.
+    pub silence: String,
     /// Below the last words.
     pub footer: Vec<Value>,
     changes: watch::Receiver<u64>,
@@ -40,12 +42,13 @@ impl Text<'_> {
         if self.show.live.is_abandoned() {
             return Err(Lost::Later);
         }
-        let Self { flow, footer, .. } = self;
+        let Self { flow, footer, silence, .. } = self;
         self.done = self.show.live.read(|turn| {
             flow.take(turn);
             let done = turn.state.is_last();
             if done {
                 *footer = blocks::turn_footer(turn);
+                *silence = blocks::silence(turn);
             }
             done
         });
@@ -104,6 +107,7 @@ pub async fn show(show: &Show) -> Result<(), Lost> {
         base: 0,
         opening: String::new(),
         done: false,
+        silence: String::new(),
         footer: Vec::new(),
         changes,
     };
