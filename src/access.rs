@@ -335,6 +335,20 @@ pub async fn default_project(store: &Store, caller: &Caller) -> Result<Project> 
     }
 }
 
+/// Those among which somebody has to choose for a message that names none, as `/ask` takes them.
+pub async fn choices(store: &Store, caller: &Caller) -> Result<Vec<String>> {
+    let all = store.projects_of(&caller.person).await?;
+    let usable = all.iter().filter(|p| caller.role_on(p).is_some_and(|role| role >= Role::Member));
+    let mut names: Vec<String> = usable
+        .map(|p| match all.iter().filter(|other| other.name == p.name).count() {
+            1 => p.name.clone(),
+            _ => format!("{}/{}", p.owner.short(), p.name),
+        })
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
 async fn find_session(store: &Store, caller: &Caller, named: Option<u64>) -> Result<(Session, Project)> {
     let (id, unknown) = match named {
         Some(number) => (
@@ -353,7 +367,9 @@ async fn find_session(store: &Store, caller: &Caller, named: Option<u64>) -> Res
             return Ok((session, project));
         }
         if named.is_none() {
-            return refused("This thread belongs to a project that is not shared with you. Its owner can do that: `/project share`.");
+            return refused(
+                "This thread belongs to a project that is not shared with you. Its owner can do that: `/project share`.",
+            );
         }
     }
     refused(unknown)

@@ -284,16 +284,24 @@ impl App {
         let heard = {
             let ready = ready.clone();
             tokio::spawn(async move {
-                if let Some(running) = &slack_runs {
-                    running.ready().await;
-                }
-                if let Some(running) = &discord_runs {
-                    running.ready().await;
-                }
-                ready.set(true);
-                tracing::info!(version = VERSION, "ready");
-                // Kept until the end, and with it the sockets.
-                std::future::pending::<()>().await;
+                let is_ready = async {
+                    if let Some(running) = &slack_runs {
+                        running.ready().await;
+                    }
+                    if let Some(running) = &discord_runs {
+                        running.ready().await;
+                    }
+                    ready.set(true);
+                    tracing::info!(version = VERSION, "ready");
+                    // Kept until the end, and with it the sockets.
+                    std::future::pending::<()>().await;
+                };
+                let is_served = async {
+                    if let Some(running) = &slack_runs {
+                        running.watch(|why| ready.fault("slack", why)).await;
+                    }
+                };
+                tokio::join!(is_ready, is_served);
                 drop((slack_runs, discord_runs));
             })
         };

@@ -16,7 +16,7 @@ use gaggle_commands::{Command, OptionValue, Visibility};
 use crate::access::{self, Authorized, Caller};
 use crate::error::{Error, Result};
 use crate::handlers::{self, Context, Outcome};
-use crate::model::{Attachment, FormId, Message, Notice, Origin, Reply, Said, Timestamp, TurnId, TurnState, Values};
+use crate::model::{Action, Attachment, FormId, Message, Notice, Origin, Reply, Said, Timestamp, TurnId, TurnState, Values};
 use crate::store::AuditEntry;
 use crate::work::{TurnTicket, Work};
 
@@ -91,6 +91,9 @@ impl Ticket {
         Self { turn: Some(ticket.turn), asks: false, ended: ticket.ended().map(|state| state == TurnState::Done).boxed() }
     }
 }
+
+/// Projects that a message without one is offered.
+const CHOICES: usize = 8;
 
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
@@ -208,7 +211,16 @@ impl Engine {
             Ok(project) => project,
             Err(error) => {
                 self.audit(&caller, "message".into(), format!("refused: {error}"));
-                return Err(error);
+                let text = said.message.text.trim();
+                // What came with a message would be lost with a button.
+                if caller.here.is_some() || caller.role.is_none() || text.is_empty() || !said.bytes.is_empty() {
+                    return Err(error);
+                }
+                let names = access::choices(self.work().store(), &caller).await?;
+                let names = names.iter().filter(|_| names.len() > 1).take(CHOICES);
+                let actions = names.map(|name| Action::new(name, format!("/ask {name} {text}"))).collect();
+                self.reply(&caller.origin, Reply { actions, ..error.reply() }).await;
+                return Ok(Ticket::done(false));
             }
         };
         self.audit(&caller, format!("message to {}", project.name), "allowed".into());

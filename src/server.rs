@@ -1,8 +1,8 @@
 //! The HTTP side of the program: health, metrics, later the platforms' doors, which [`crate::app`] hands it as routers.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -23,11 +23,34 @@ pub fn metrics() -> anyhow::Result<PrometheusHandle> {
 
 /// Whether the program can take work.
 #[derive(Clone, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness(Arc<Mutex<(bool, BTreeMap<&'static str, String>)>>);
 
 impl Readiness {
+    fn lock(&self) -> MutexGuard<'_, (bool, BTreeMap<&'static str, String>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Relaxed);
+        self.lock().0 = ready;
+    }
+
+    /// Why a part of it takes none; `None`: it does.
+    pub fn fault(&self, part: &'static str, why: Option<String>) {
+        let faults = &mut self.lock().1;
+        match why {
+            Some(why) => faults.insert(part, why),
+            None => faults.remove(part),
+        };
+    }
+
+    fn answer(&self) -> (StatusCode, String) {
+        let (ready, faults) = &*self.lock();
+        let faults: String = faults.iter().map(|(part, why)| format!("{part}: {why}\n")).collect();
+        match (ready, faults.is_empty()) {
+            (_, false) => (StatusCode::SERVICE_UNAVAILABLE, faults),
+            (true, true) => (StatusCode::OK, "ready\n".to_owned()),
+            (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n".to_owned()),
+        }
     }
 }
 
@@ -35,13 +58,7 @@ impl Readiness {
 pub fn routes(metrics: PrometheusHandle, ready: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
-        .route(
-            "/readyz",
-            get(async move || match ready.0.load(Ordering::Relaxed) {
-                true => (StatusCode::OK, "ready\n"),
-                false => (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n"),
-            }),
-        )
+        .route("/readyz", get(async move || ready.answer()))
         .route("/metrics", get(async move || metrics.render()))
 }
 

@@ -21,7 +21,9 @@ pub mod modal;
 pub mod payload;
 mod people;
 mod place;
+mod posted;
 mod replies;
+mod roots;
 mod show;
 mod shown;
 pub mod socket;
@@ -46,7 +48,7 @@ use super::desk::Desk;
 use super::draft::Claims;
 use super::lanes::Lanes;
 use super::{Chat, LiveTurn, split};
-use crate::error::{Result, refused};
+use crate::error::Result;
 use crate::model::{ConversationId, Form, Origin, Progress, Reply, Timestamp};
 use api::{Api, Fault};
 use limiter::{Method, Rank};
@@ -59,6 +61,8 @@ pub const SURFACE: &str = "slack";
 const DELIVERIES: usize = 1_024;
 /// How long a start waits for Slack to be reached.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long there may be no connection before that is told.
+const LONELY: Duration = Duration::from_secs(60);
 /// Channels that are remembered as used.
 const CHANNELS: usize = 500;
 
@@ -135,6 +139,7 @@ pub struct Running {
     /// To be served, in HTTP mode.
     pub routes: Option<axum::Router>,
     sockets: Option<socket::Sockets>,
+    workspaces: Vec<Arc<Workspace>>,
 }
 
 impl Running {
@@ -142,7 +147,47 @@ impl Running {
     pub async fn ready(&self) {
         if let Some(sockets) = &self.sockets {
             let mut state = sockets.board().state();
-            let _ = state.wait_for(|s| s.live > 0 || s.given_up.is_some()).await;
+            let _ = state.wait_for(|s| s.live > 0).await;
+        }
+    }
+
+    /// Tells why nothing comes from Slack or goes there, and `None` when that is over. Never ends.
+    pub async fn watch(&self, tell: impl Fn(Option<String>)) {
+        let mut deaths: Vec<_> = self.workspaces.iter().map(|workspace| workspace.death()).collect();
+        let mut state = self.sockets.as_ref().map(|sockets| sockets.board().state());
+        // When it is to be told that there is no connection, if there is none by then.
+        let mut lonely = None;
+        loop {
+            let dead = deaths.iter_mut().find_map(|death| death.borrow_and_update().clone());
+            let (live, refused) = match &mut state {
+                Some(state) => {
+                    let state = state.borrow_and_update();
+                    (state.live > 0, state.refused.clone())
+                }
+                None => (true, None),
+            };
+            let since = *lonely.get_or_insert_with(|| tokio::time::Instant::now() + LONELY);
+            lonely = (!live).then_some(since);
+            tell(match (dead, refused) {
+                (Some(code), _) => Some(format!("Slack does not take `slack.bot_token` ({code}); reinstall the app")),
+                (None, Some(code)) if !live => {
+                    Some(format!("Slack opens no socket ({code}); look at the app and `slack.app_token`"))
+                }
+                (None, None) if !live && since <= tokio::time::Instant::now() => Some("no connection to Slack".to_owned()),
+                _ => None,
+            });
+            let died = futures_util::future::select_all(deaths.iter_mut().map(|death| Box::pin(death.changed())));
+            let changed = async {
+                match &mut state {
+                    Some(state) => drop(state.changed().await),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = died => {}
+                () = changed => {}
+                () = tokio::time::sleep_until(since), if !live && since > tokio::time::Instant::now() => {}
+            }
         }
     }
 }
@@ -204,8 +249,17 @@ impl Slack {
         let (queue, deliveries) = mpsc::channel(DELIVERIES);
         let desk = self.desk();
         let keep: delivery::Keep = Arc::new(move |key, note| desk.receive_quick(key, note));
+        let workspaces = self.workspaces().to_vec();
+        for workspace in workspaces.clone() {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                tokio::select! { () = workspace.heal() => {} () = stop.cancelled() => {} }
+            });
+        }
         let running = match &self.0.options.way {
-            Way::Http { signing_secret } => Running { routes: Some(http::routes(signing_secret, queue, keep)), sockets: None },
+            Way::Http { signing_secret } => {
+                Running { routes: Some(http::routes(signing_secret, queue, keep)), sockets: None, workspaces }
+            }
             Way::Socket { app_token } => {
                 let sockets = socket::start(self.0.api.with_token(app_token), queue, keep, stop.clone()).await;
                 let sockets = sockets.map_err(|fault| {
@@ -223,7 +277,7 @@ impl Slack {
                         }
                     }
                 });
-                Running { routes: None, sockets: Some(sockets) }
+                Running { routes: None, sockets: Some(sockets), workspaces }
             }
         };
         tokio::spawn(intake::run(self.clone(), deliveries, stop.clone()));
@@ -340,20 +394,6 @@ impl Slack {
         }
     }
 
-    /// The root that an earlier program posted for what is done once more.
-    async fn root_before(&self, workspace: &Workspace, place: &Place, nonce: &str) -> Option<String> {
-        let ask = self.asked().get(nonce)?;
-        if !ask.lock().await.is_again() {
-            return None;
-        }
-        let arguments =
-            [("channel", place.channel.clone()), ("limit", "200".to_owned()), ("include_all_metadata", "true".to_owned())];
-        let page = workspace.read("conversations.history", &arguments).await.ok()?;
-        let found =
-            page["messages"].as_array()?.iter().find(|m| m["metadata"]["event_payload"]["nonce"].as_str() == Some(nonce))?;
-        found["ts"].as_str().map(str::to_owned)
-    }
-
     /// Writes into a thread, for all.
     async fn tell_thread(&self, to: &ConversationId, md: &str) {
         let Some(place) = Place::parse(to) else { return };
@@ -362,32 +402,8 @@ impl Slack {
         let metadata = json!({ "event_type": "gaggle", "event_payload": { "kind": "note" } });
         let text = markdown::mrkdwn(md);
         let body = json!({ "channel": place.channel, "thread_ts": thread, "text": text, "metadata": metadata });
-        if let Err(fault) = workspace.send(call, &body).await {
+        if let Err(fault) = workspace.post(call, &body).await {
             tracing::info!(code = fault.code().unwrap_or("unreachable"), "a note could not be shown");
-        }
-    }
-
-    /// Where a message cannot be written, and what helps.
-    async fn post_root(&self, workspace: &Workspace, place: &Place, text: &str, nonce: &str) -> Result<String> {
-        let call = Call {
-            api: "chat.postMessage",
-            method: Method::Post,
-            channel: &place.channel,
-            thread: &place.channel,
-            rank: Rank::Reply,
-        };
-        let metadata = json!({ "event_type": "gaggle", "event_payload": { "kind": "root", "nonce": nonce } });
-        let body = json!({ "channel": place.channel, "text": text, "metadata": metadata });
-        match workspace.send(call, &body).await {
-            Ok(posted) => Ok(posted["ts"].as_str().unwrap_or_default().to_owned()),
-            Err(fault) if fault.is_place_gone() => refused(format!(
-                "I cannot write in <#{}>. Invite me there with `/invite`, or write to me directly, then ask again.",
-                place.channel
-            )),
-            Err(fault) => refused(format!(
-                "The thread could not be opened: Slack says `{}`. Nothing was asked; try again.",
-                fault.code().unwrap_or("nothing")
-            )),
         }
     }
 }
@@ -424,13 +440,13 @@ impl Chat for Slack {
         let quoted: Vec<String> = split::pieces(message, blocks::SECTION).iter().map(|p| markdown::mrkdwn(p)).collect();
         let mut parts = quoted.into_iter();
         let first = parts.next().unwrap_or_default().replace('\n', "\n>");
-        let nonce = to.input.as_deref().unwrap_or_default();
-        if let Some(root) = self.root_before(&workspace, &place, nonce).await {
-            return Ok(Some(Place::new(&place.team, &place.channel, Some(&root)).id()));
-        }
         let asker = markdown::mrkdwn(&format!("**{}** asks:", text::literal(&to.actor.name)));
         let text = format!("{asker}\n>{first}");
-        let root = self.post_root(&workspace, &place, &text, nonce).await?;
+        let body = roots::body(&place.channel, &text, to.input.as_deref().unwrap_or_default());
+        if let Some(root) = self.root_before(&workspace, &place, &body).await {
+            return Ok(Some(Place::new(&place.team, &place.channel, Some(&root)).id()));
+        }
+        let root = self.post_root(&workspace, &place, &body).await?;
         let thread = Place::new(&place.team, &place.channel, Some(&root));
         for part in parts {
             self.tell_thread(&thread.id(), &format!("> {}", part.replace('\n', "\n> "))).await;

@@ -128,9 +128,9 @@ async fn edits_and_deletions() {
 }
 
 /// Text and images go along; what is too large or neither is told to the agent.
-#[tokio::test]
-async fn attached_files() {
+async fn files_go_along(connect: bool) {
     let team = Team::with(Way::Socket, "file_limit = 2048", "").await;
+    team.slack.rules(|r| r.connect_files = connect);
     team.create(&team.ann, "demo").await;
     let im = team.ann.im();
     let notes = b"the marker is 4711".as_slice();
@@ -151,6 +151,16 @@ async fn attached_files() {
         assert!(text.contains(part), "{part} in {text}");
     }
     team.done().await;
+}
+
+#[tokio::test]
+async fn attached_files() {
+    files_go_along(false).await;
+}
+
+#[tokio::test]
+async fn attached_files_of_another_workspace() {
+    files_go_along(true).await;
 }
 
 async fn asks_about(team: &Team, who: &User, channel: &str, ts: &str, question: &str) {

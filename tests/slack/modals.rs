@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::team::Team;
-use crate::support::slack::{Put, State, Way};
+use crate::support::slack::{Put, State, Trouble, Way};
 
 const VALUE: &str = "sk-very-secret-49152";
 
@@ -53,6 +53,23 @@ async fn what_a_command_lacks_over_sockets() {
 #[tokio::test]
 async fn what_a_command_lacks_over_http() {
     what_a_command_lacks(Way::Http).await;
+}
+
+/// Slack lets no modal be opened for a while: there is a button before that is over, which opens it later.
+#[tokio::test]
+async fn a_modal_that_slack_holds_up_is_a_button() {
+    let team = Team::new(Way::Socket).await;
+    team.slack.trouble("views.open", 1, &Trouble::Limited(3));
+    let since = std::time::Instant::now();
+    team.types(&team.ann, "/project create").await;
+    let offered = |s: &State| s.seen_by(&team.ann.id).into_iter().find(|m| m.button("Fill in…").is_some());
+    let form = team.slack.wait("a button", offered).await;
+    assert!(since.elapsed() < std::time::Duration::from_secs(2), "{:?}", since.elapsed());
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    team.ann.click(&form.ts, "Fill in…").await.ok();
+    team.slack.opened(&team.ann, "/project create").await;
+    assert_eq!(team.slack.count("views.open").calls, 2, "none with a trigger that has had its time");
+    team.done().await;
 }
 
 /// Whom it is shared with is chosen from all people, whoever had it before.

@@ -115,3 +115,22 @@ async fn several_people_in_a_thread() {
     assert!(!shown.text.contains(&team.bob.id), "a name, not an id: {}", shown.text);
     team.done().await;
 }
+
+/// A side pane has no slash commands, and its owner more than one project: each is a button that asks the very message.
+#[tokio::test]
+async fn a_message_that_could_be_for_several_projects() {
+    let team = Team::new(Way::Socket).await;
+    team.create(&team.ann, "demo").await;
+    team.create(&team.ann, "shop").await;
+    let (im, root) = team.ann.dm("say 3 words\nand *nothing* else");
+    let asked = |s: &State| s.seen_thread(&im, &root).into_iter().find(|m| m.by_bot() && m.button("shop").is_some());
+    let asked = team.slack.wait("the projects", asked).await;
+    assert!(asked.text.contains("Which project is this for?") && asked.button("demo").is_some(), "{asked:?}");
+    team.ann.click(&asked.ts, "shop").await.ok();
+    team.slack.reply(&im, &root, "w1 w2 w3").await;
+    // The thread is the session's from here on.
+    team.ann.reply(&im, &root, "say 5 words");
+    team.slack.reply(&im, &root, "w4 w5").await;
+    assert_eq!(team.slack.messages(&im).iter().filter(|m| m.thread_ts.is_none()).count(), 1, "nothing is asked anywhere else");
+    team.done().await;
+}

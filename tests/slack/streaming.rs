@@ -86,6 +86,47 @@ async fn a_long_answer_goes_on_in_further_messages() {
     room.done().await;
 }
 
+/// Code of so many lines, each with a number of its own.
+fn code(lines: usize) -> String {
+    let lines: String = (0..lines).map(|n| format!("fn f_{n}() {{ println!(\"<&> {n} x{n}x\"); }}\n")).collect();
+    format!("```rust\n{lines}```\n\nThat is all.")
+}
+
+/// Every line of the code stands whole in one of the messages, in order.
+fn lines_are_whole(messages: &[String], source: &str) {
+    let all = messages.join("\n").replace("&lt;&amp;&gt;", "<&>");
+    let shown: Vec<&str> = all.lines().filter(|line| line.contains("f_") || line.contains("println")).collect();
+    let written: Vec<&str> = source.lines().filter(|line| line.contains("f_")).collect();
+    assert_eq!(shown, written);
+}
+
+#[tokio::test]
+async fn code_goes_on_in_further_messages_at_the_ends_of_its_lines() {
+    for pace in [FAST, Duration::from_millis(1)] {
+        let room = Room::open(Rules::default(), "", pace).await;
+        let source = code(700);
+        let answer = room.ask(&format!("repeat:\n{source}")).await;
+        assert!(answer.streamed && answer.messages.len() >= 3, "{} messages", answer.messages.len());
+        answer.messages.iter().for_each(|message| fences_are_whole(message));
+        lines_are_whole(&answer.messages, &source);
+        room.done().await;
+    }
+}
+
+#[tokio::test]
+async fn code_stays_whole_when_the_end_of_a_message_goes_wrong() {
+    for trouble in [Trouble::CutBefore, Trouble::CutAfter, Trouble::Status(500), Trouble::Error("msg_too_long")] {
+        let room = Room::open(Rules::default(), "", Duration::from_millis(1)).await;
+        room.slack.allow("message_not_in_streaming_state");
+        let source = code(300);
+        room.slack.trouble("chat.stopStream", 1, &trouble);
+        let answer = room.ask(&format!("repeat:\n{source}")).await;
+        answer.messages.iter().for_each(|message| fences_are_whole(message));
+        lines_are_whole(&answer.messages, &source);
+        room.done().await;
+    }
+}
+
 #[tokio::test]
 async fn a_workspace_without_streams_gets_messages() {
     for way in [Streaming::Unknown, Streaming::Disabled] {
@@ -217,6 +258,9 @@ async fn an_agent_that_fails_says_why_and_can_be_asked_again() {
     let room = Room::open(Rules::default(), "", FAST).await;
     let answer = room.ask("fail please").await;
     assert!(answer.footer.contains("failed") && answer.footer.contains("“fail please”"), "{answer:?}");
+    // … also in what a notification shows.
+    let shown = room.slack.look(|s| s.message(&room.channel, &answer.last).map(|m| m.text.clone())).expect("a message");
+    assert!(!shown.contains("no text"), "{shown}");
     let root = room.slack.look(|s| s.message(&room.channel, &answer.last).and_then(|m| m.thread_ts.clone())).expect("a thread");
     room.ann.click(&answer.last, "Retry").await.ok();
     room.answered(&root, &answer.last).await;

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub use approval::approval;
 pub use names::{ids, named};
-pub use turn::{progress, stop_button, tool_line, turn_footer, working};
+pub use turn::{progress, silence, stop_button, tool_line, turn_footer, working};
 
 use super::markdown::{mrkdwn, plain};
 use super::text::escape;

@@ -7,11 +7,10 @@ use tokio::time::Instant;
 use super::api::Fault;
 use super::asked::{Ask, From};
 use super::blocks::parts::plain_text;
-use super::limiter::{Method, Rank};
 use super::modal::{ACTION, FILE};
 use super::payload::{File, Message, Shortcut, State, Submit};
 use super::place::Place;
-use super::workspace::{Call, Workspace};
+use super::workspace::Workspace;
 use super::{Slack, shown};
 use crate::chat::desk::Handed;
 use crate::model::{Origin, Reply, Values};
@@ -64,6 +63,7 @@ struct About {
 impl Slack {
     /// What stands in a file, as the value of a field. `Err`: why it cannot be one.
     pub(super) async fn value_in(&self, workspace: &Workspace, file: &File) -> Result<SecretString, &'static str> {
+        let file = &self.told_of(workspace, file).await;
         let url =
             file.url_private_download.as_ref().or(file.url_private.as_ref()).ok_or("Slack does not let Gaggle read the file.")?;
         let most = self.options().file_limit;
@@ -125,9 +125,10 @@ impl Slack {
                   "element": { "type": "plain_text_input", "action_id": ACTION, "multiline": true, "max_length": 3000 } },
             ],
         });
-        let call = Call { api: "views.open", method: Method::Views, channel: "", thread: key, rank: Rank::Reply };
-        if let Err(fault) = workspace.send(call, &json!({ "trigger_id": shortcut.trigger_id, "view": view })).await {
-            tracing::info!(code = fault.code().unwrap_or("unreachable"), "a modal could not be opened");
+        if !workspace.open_view(&shortcut.trigger_id, view).await {
+            self.asked().put(key, ask);
+            let reply = Reply::failed("Slack did not let me open the form, so nothing was asked. Use the shortcut once more.");
+            self.answer(&origin, Reply { private: true, ..reply }).await;
         }
         self.asked().forget(key);
     }

@@ -125,6 +125,7 @@ impl Slack {
         let (mut taken, mut left_out) = (Vec::new(), Vec::new());
         let (most, mut room) = (self.options().file_limit, TOGETHER);
         for (at, file) in files.iter().enumerate() {
+            let file = &self.told_of(workspace, file).await;
             let name = file.name.clone().or_else(|| file.title.clone()).unwrap_or_else(|| format!("file {}", at + 1));
             let Some(url) = file.url_private_download.as_ref().or(file.url_private.as_ref()) else {
                 left_out.push(format!("The file {name} came with this message, but Slack does not let Gaggle read it."));
@@ -152,6 +153,17 @@ impl Slack {
             }
         }
         (taken, left_out)
+    }
+
+    /// A file of another workspace's people comes without anything but its id: the rest is asked for.
+    pub(super) async fn told_of(&self, workspace: &Workspace, file: &File) -> File {
+        let is_bare = file.file_access.as_deref() == Some("check_file_info") && !file.id.is_empty();
+        if !is_bare || file.url_private.is_some() || file.url_private_download.is_some() {
+            return file.clone();
+        }
+        let found = workspace.read("files.info", &[("file", file.id.clone())]).await;
+        let told = found.ok().and_then(|mut found| serde_json::from_value::<File>(found["file"].take()).ok());
+        told.unwrap_or_else(|| file.clone())
     }
 
     pub(super) async fn download(&self, workspace: &Workspace, url: &str, most: usize) -> Result<Vec<u8>, Fault> {

@@ -144,7 +144,7 @@ impl Slack {
             fields.remove("user");
         }
         let call = Call { channel: &channel, ..call("chat.postMessage", Method::Post, ask) };
-        if let Err(fault) = workspace.send(call, &body).await {
+        if let Err(fault) = workspace.post(call, &body).await {
             tracing::warn!(code = fault.code().unwrap_or("unreachable"), "a reply reached nobody");
         }
     }
@@ -341,15 +341,8 @@ impl Slack {
 
     /// Opens a form as a modal. `false`: it is too late for that.
     pub(super) async fn open(&self, workspace: &Workspace, trigger: &str, form: &Form) -> bool {
-        let view = modal::view(&self.speech().form(form, At::Channel), &self.asked().outer(&form.id).0);
-        let call = Call { api: "views.open", method: Method::Views, channel: "", thread: trigger, rank: Rank::Reply };
-        match workspace.send(call, &json!({ "trigger_id": trigger, "view": view })).await {
-            Ok(_) => true,
-            Err(fault) => {
-                tracing::info!(code = fault.code().unwrap_or("unreachable"), "a modal could not be opened");
-                false
-            }
-        }
+        let form = self.speech().form(form, At::Channel);
+        workspace.open_view(trigger, modal::view(&form, &self.asked().outer(&form.id).0)).await
     }
 }
 
@@ -397,14 +390,13 @@ fn button(label: &str, what: &str, form: &str) -> Value {
 
 async fn post_in(workspace: &Workspace, ask: &Ask, channel: &str, message: &Message) -> Option<String> {
     let call = Call { channel, ..call("chat.postMessage", Method::Post, ask) };
-    let posted = workspace.send(call, &body(message, json!({ "channel": channel }))).await.ok()?;
-    posted["ts"].as_str().map(str::to_owned)
+    workspace.post(call, &body(message, json!({ "channel": channel }))).await.ok()
 }
 
 /// Posts a message, once. `None`: it cannot be posted there.
 async fn post(workspace: &Workspace, ask: &Ask, body: &Value) -> Option<String> {
-    match workspace.send(call("chat.postMessage", Method::Post, ask), body).await {
-        Ok(posted) => Some(posted["ts"].as_str().unwrap_or_default().to_owned()),
+    match workspace.post(call("chat.postMessage", Method::Post, ask), body).await {
+        Ok(ts) => Some(ts),
         // It may stand there.
         Err(Fault::Unknown(_)) => Some(String::new()),
         Err(_) => None,

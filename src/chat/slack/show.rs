@@ -250,10 +250,9 @@ impl Show {
     }
 
     /// The message of this turn's that holds this text, if it was taken after all.
-    async fn posted(&self, nonce: &str) -> Result<Option<String>, Fault> {
+    async fn posted(&self, body: &Value) -> Result<Option<String>, Fault> {
         let found = self.replies().await?;
-        let found = found.iter().find(|m| m["metadata"]["event_payload"]["nonce"].as_str() == Some(nonce));
-        Ok(found.and_then(|m| m["ts"].as_str()).map(str::to_owned))
+        Ok(self.workspace.posted_among(&found, body))
     }
 
     /// The answer cannot be shown where it was asked for: its asker is told where it is.

@@ -1,7 +1,7 @@
 //! Socket Mode: two connections at least, each acknowledged before any work.
 //!
 //! Invariants: a connection that is to go is replaced before it goes, and read until it is gone; only one is opened at a time; what
-//! can never succeed is told once and not tried again. Nobody is told the address of a socket: it lets its holder in.
+//! only people can mend is told once, and tried again seldom. Nobody is told the address of a socket: it lets its holder in.
 
 mod board;
 mod frame;
@@ -29,6 +29,9 @@ const BACKOFF: Duration = Duration::from_millis(250);
 const MOST: Duration = Duration::from_secs(30);
 /// The same while there is no other connection: what comes then is lost, or late.
 const ALONE: Duration = Duration::from_secs(1);
+/// How soon, and how seldom at last, Slack is asked again that refuses connections: a hiccup or a switch of the app's heals by itself.
+const REFUSED: Duration = Duration::from_secs(5);
+const SELDOM: Duration = Duration::from_secs(300);
 /// A connection that lived this long was a good one.
 const GOOD: Duration = Duration::from_secs(10);
 /// How long one that was replaced is still read, if Slack does not end it.
@@ -77,7 +80,7 @@ impl Sockets {
         &self.board
     }
 
-    /// Until all are closed, after `stop`, or all were given up.
+    /// Until all are closed, after `stop`.
     pub async fn ended(self) {
         let _ = self.tasks.await;
     }
@@ -85,7 +88,7 @@ impl Sockets {
 
 /// One place of the two: a connection, then the one in its stead, and so on.
 async fn slot(context: Context, place: usize, mut address: Option<String>) {
-    let mut failures = 0;
+    let (mut failures, mut refusals) = (0, 0);
     let mut pipes = JoinSet::new();
     let (mut last, mut before): (Option<CancellationToken>, Option<CancellationToken>) = (None, None);
     while !context.stop.is_cancelled() {
@@ -99,8 +102,11 @@ async fn slot(context: Context, place: usize, mut address: Option<String>) {
         let opened = match opened {
             Ok(opened) => opened,
             Err(fault) if open::is_final(&fault) => {
-                context.board.give_up(fault.code().unwrap_or("refused"));
-                break;
+                context.board.refuse(fault.code().unwrap_or("refused"));
+                if !pause_or_stop(&context, seldom(&mut refusals)).await {
+                    break;
+                }
+                continue;
             }
             Err(fault) => {
                 let pause = backoff(failures, &fault);
@@ -130,9 +136,13 @@ async fn slot(context: Context, place: usize, mut address: Option<String>) {
         pipes.spawn(pipe::run(context.clone(), opened, place, fade, end));
         let why = faded.await.unwrap_or(pipe::Fade::Gone);
         if let pipe::Fade::Disabled = why {
-            context.board.give_up("link_disabled");
-            break;
+            context.board.refuse("link_disabled");
+            if !pause_or_stop(&context, seldom(&mut refusals)).await {
+                break;
+            }
+            continue;
         }
+        refusals = 0;
         failures = if since.elapsed() >= GOOD { 0 } else { failures + 1 };
         // The first replacement comes at once, since the one before may not be gone yet.
         if failures > 1 && !rest(&context, backoff(failures, &Fault::Unsent("cut")), failures).await {
@@ -163,6 +173,13 @@ async fn pause_or_stop(context: &Context, pause: Duration) -> bool {
         () = tokio::time::sleep(pause) => true,
         () = context.stop.cancelled() => false,
     }
+}
+
+/// How long a refusal is left alone: twice as long each time.
+fn seldom(refusals: &mut u32) -> Duration {
+    let most = REFUSED.saturating_mul(2_u32.saturating_pow((*refusals).min(16))).min(SELDOM);
+    *refusals += 1;
+    most.mul_f64(0.75 + 0.25 * chance())
 }
 
 /// Anything up to twice as much each time, so that many do not come back in step.

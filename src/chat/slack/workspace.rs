@@ -12,11 +12,17 @@ use tokio::time::{Instant, sleep};
 
 use super::api::{Api, Fault};
 use super::limiter::{Limiter, Method, Permit, Rank};
+use super::posted::Known;
 
 /// How often a call that certainly was not taken is made again.
 const TRIES: u32 = 8;
+/// How long a modal may wait for its turn.
+const AT_ONCE: Duration = Duration::from_millis(300);
 /// How long what the workspace lacks is believed to be lacking.
 const LACKING: Duration = Duration::from_secs(3600);
+/// How soon, and how seldom at last, a token is tried again that Slack did not know.
+const HEAL: Duration = Duration::from_secs(15);
+const SELDOM: Duration = Duration::from_secs(300);
 /// Names that are remembered.
 const NAMES: usize = 20_000;
 
@@ -33,6 +39,7 @@ pub struct Workspace {
     lacking: Mutex<HashMap<&'static str, Instant>>,
     /// Of people, channels and user groups, by their ids.
     names: Mutex<HashMap<String, String>>,
+    pub known: Known,
 }
 
 /// One call that has a rate.
@@ -62,6 +69,7 @@ impl Workspace {
             limiter: Limiter::default(),
             dead: watch::Sender::new(None),
             lacking: Mutex::default(),
+            known: Known::default(),
         }
     }
 
@@ -79,7 +87,12 @@ impl Workspace {
         }
     }
 
-    /// Told once, for ever: nothing that needs the token is tried any more.
+    /// Why nothing works, as often as that changes.
+    pub fn death(&self) -> watch::Receiver<Option<String>> {
+        self.dead.subscribe()
+    }
+
+    /// Nothing that needs the token is tried any more, until Slack knows it again.
     pub fn die(&self, why: &str) {
         self.dead.send_if_modified(|dead| {
             let first = dead.is_none();
@@ -123,6 +136,19 @@ impl Workspace {
         }
     }
 
+    /// Opens a modal, now or not at all: what Slack gave for it lives for three seconds.
+    pub async fn open_view(&self, trigger: &str, view: Value) -> bool {
+        let leave = self.limiter.pass(Method::Views, "", trigger, Rank::Reply);
+        let Ok(permit) = tokio::time::timeout(AT_ONCE, leave).await else { return false };
+        match self.send_with(permit, "views.open", &json!({ "trigger_id": trigger, "view": view })).await {
+            Ok(_) => true,
+            Err(fault) => {
+                tracing::info!(code = fault.code().unwrap_or("unreachable"), "a modal could not be opened");
+                false
+            }
+        }
+    }
+
     /// One call whose turn it is.
     pub async fn send_with(&self, permit: Permit, api: &'static str, body: &Value) -> Result<Value, Fault> {
         if let Some(why) = self.dead.borrow().clone() {
@@ -138,6 +164,13 @@ impl Workspace {
             _ => None,
         };
         let result = self.api.call(api, marked.as_ref().unwrap_or(body)).await;
+        if let (Ok(answer), "chat.postMessage") = (&result, api) {
+            self.known.note(answer);
+        }
+        let result = match result {
+            Err(fault) => Err(self.doubted(fault).await),
+            ok => ok,
+        };
         self.settle(permit, result)
     }
 
@@ -150,7 +183,10 @@ impl Workspace {
             }
             // Somebody waits for what was missed: it is found out whether more may be read at once than Slack says.
             let permit = self.limiter.pass(Method::Reads, api, "reads", Rank::Reply).await;
-            let result = self.api.get(api, arguments).await;
+            let result = match self.api.get(api, arguments).await {
+                Err(fault) => Err(self.doubted(fault).await),
+                ok => ok,
+            };
             match self.settle(permit, result) {
                 Err(fault) if fault.is_passing() && tries < TRIES => sleep(pause(tries)).await,
                 other => return other,
@@ -197,6 +233,36 @@ impl Workspace {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Slack does not know the token, it says. It may be a hiccup: then the call was not taken.
+    async fn doubted(&self, fault: Fault) -> Fault {
+        if !fault.is_token_dead() || fault.is_for_ever() {
+            return fault;
+        }
+        match self.api.auth().await {
+            Ok(_) => Fault::Unsent("Slack did not know the token for a moment"),
+            Err(_) => fault,
+        }
+    }
+
+    /// Asks seldom whether Slack knows the token again, once it did not.
+    pub async fn heal(&self) {
+        loop {
+            let why = self.died().await;
+            let mut pause = HEAL;
+            if Fault::Refused(why).is_for_ever() {
+                return;
+            }
+            while self.is_dead() {
+                sleep(pause).await;
+                pause = (pause * 2).min(SELDOM);
+                if self.api.auth().await.is_ok() {
+                    tracing::info!(team = %self.team, "Slack takes this workspace's token again");
+                    self.dead.send_replace(None);
+                }
+            }
         }
     }
 

@@ -75,6 +75,10 @@ pub struct Rules {
     pub echo: bool,
     /// Reading methods take JSON too.
     pub json_reads: bool,
+    /// Attached files come with nothing but their ids, as those from another workspace do.
+    pub connect_files: bool,
+    /// Messages are given back without the marks that they were posted with.
+    pub forgets_metadata: bool,
     pub rates: BTreeMap<&'static str, Rate>,
 }
 
@@ -122,6 +126,8 @@ impl Default for Rules {
             streaming: Streaming::On,
             echo: true,
             json_reads: false,
+            connect_files: false,
+            forgets_metadata: false,
             rates: BTreeMap::new(),
         }
     }

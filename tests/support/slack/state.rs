@@ -372,11 +372,11 @@ impl State {
         if message.attachments.is_array() {
             shown["attachments"] = message.attachments.clone();
         }
-        if !message.metadata.is_null() {
+        if !message.metadata.is_null() && !self.rules.forgets_metadata {
             shown["metadata"] = message.metadata.clone();
         }
         if !message.files.is_empty() {
-            shown["files"] = message.files.iter().filter_map(|id| self.files.get(id)).map(|f| self.file(f)).collect();
+            shown["files"] = message.files.iter().filter_map(|id| self.files.get(id)).map(|f| self.attached(f)).collect();
         }
         if let Some(edited) = &message.edited {
             shown["edited"] = json!({ "user": message.user, "ts": edited });
@@ -398,6 +398,14 @@ impl State {
             shown["is_locked"] = json!(false);
         }
         shown
+    }
+
+    /// A file as a message has it.
+    fn attached(&self, file: &File) -> Value {
+        match self.rules.connect_files {
+            true => json!({ "id": file.id, "mode": "file_access", "file_access": "check_file_info" }),
+            false => self.file(file),
+        }
     }
 
     pub fn file(&self, file: &File) -> Value {

@@ -105,6 +105,11 @@ impl Fault {
         self.is_one_of(DEAD)
     }
 
+    /// … and no time will heal that.
+    pub fn is_for_ever(&self) -> bool {
+        self.is_one_of(&["token_revoked", "account_inactive", "app_uninstalled"])
+    }
+
     /// The channel, thread or person is gone, or closed to us.
     pub fn is_place_gone(&self) -> bool {
         self.is_one_of(PLACE)

@@ -100,6 +100,17 @@ pub fn turn_footer(turn: &Turn, speech: &Speech) -> Vec<Value> {
     vec![context(&said.join(" · ")), json!({ "type": "actions", "elements": elements })]
 }
 
+/// In place of an answer without a word, as Markdown.
+pub fn silence(turn: &Turn) -> String {
+    let reason = turn.reason.as_deref().map(|reason| format!(": {}", words(&clip(reason, 1_000)))).unwrap_or_default();
+    match turn.state {
+        TurnState::Failed => format!("It failed{reason}"),
+        TurnState::Stopped => "It was stopped before it said a word.".to_owned(),
+        TurnState::Interrupted => format!("It was interrupted{reason}"),
+        _ => "*(no text)*".to_owned(),
+    }
+}
+
 fn feedback(sign: &str, id: &str) -> Value {
     button(&Action::new(sign, id), id)
 }

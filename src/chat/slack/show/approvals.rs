@@ -66,7 +66,7 @@ async fn tell(show: &Show, approval: &Approval) {
             let text = String::from_utf8_lossy(&upload.bytes);
             for piece in pieces(&text, MESSAGE) {
                 let body = json!({ "channel": show.channel, "thread_ts": show.thread, "text": mrkdwn(&piece) });
-                let _ = show.workspace.send(show.call("chat.postMessage", Method::Post, Rank::Reply), &body).await;
+                let _ = show.workspace.post(show.call("chat.postMessage", Method::Post, Rank::Reply), &body).await;
             }
         }
     }
@@ -77,20 +77,8 @@ async fn tell(show: &Show, approval: &Approval) {
         let body = json!({
             "channel": show.channel, "thread_ts": show.thread, "text": message.text, "blocks": message.blocks, "metadata": mark,
         });
-        let mut tries = 0;
-        let ts = loop {
-            match show.workspace.send(show.call("chat.postMessage", Method::Post, Rank::Reply), &body).await {
-                Ok(posted) => break posted["ts"].as_str().map(str::to_owned),
-                Err(fault) if fault.is_passing() && tries < 5 => {
-                    sleep(pause(tries)).await;
-                    if let Ok(Some(ts)) = show.posted(&nonce).await {
-                        break Some(ts);
-                    }
-                }
-                Err(_) => break None,
-            }
-            tries += 1;
-        };
+        let call = show.call("chat.postMessage", Method::Post, Rank::Reply);
+        let ts = show.workspace.post(call, &body).await.ok();
         // The buttons stand in the last one.
         if let Some(ts) = ts {
             let id = approval.id;

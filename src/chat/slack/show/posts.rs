@@ -16,9 +16,6 @@ use super::text::{Text, later};
 use crate::chat::split::pieces;
 
 const TRIES: u32 = 12;
-/// An answer without a word.
-const SILENT: &str = "_(no text)_";
-
 /// For notifications, where a message holds nothing but what stands below an answer.
 const END: &str = "The end of the answer.";
 
@@ -70,7 +67,7 @@ impl Posts {
             text.refresh()?;
             let mut parts = pieces(&format!("{}{}", text.opening, text.rest()), MESSAGE);
             if parts.is_empty() && text.done {
-                parts.push(if self.first == 0 && text.base == 0 { SILENT.to_owned() } else { String::new() });
+                parts.push(if self.first == 0 && text.base == 0 { text.silence.clone() } else { String::new() });
             }
             let last = parts.len().saturating_sub(1);
             for (at, part) in parts.iter().enumerate() {
@@ -157,7 +154,7 @@ impl Posts {
                 Err(Fault::Unknown(_)) => {
                     sleep(pause(tries)).await;
                     if method == Method::Post
-                        && let Ok(Some(ts)) = show.posted(&nonce).await
+                        && let Ok(Some(ts)) = show.posted(&body).await
                     {
                         self.keep(text, ts, shown).await;
                         return Ok(true);

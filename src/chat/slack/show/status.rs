@@ -125,7 +125,7 @@ async fn post(show: &Show) -> Option<String> {
     let ts = match show.workspace.send_with(permit, call.api, &body).await {
         Ok(posted) => posted["ts"].as_str()?.to_owned(),
         // If it stands there, it has to be taken away some day.
-        Err(Fault::Unknown(_)) => show.posted(&nonce).await.ok()??,
+        Err(Fault::Unknown(_)) => show.posted(&body).await.ok()??,
         Err(_) => return None,
     };
     show.kept.change(|d| d.working = Some(ts.clone())).await;

@@ -112,6 +112,11 @@ impl Stream {
             text.refresh()?;
             let whole = format!("{}{}", text.opening, text.rest());
             let end = portion(&whole, self.sent);
+            if end == self.sent {
+                // So much came meanwhile that the message ends here.
+                permit.unused();
+                continue;
+            }
             let body = json!({ "channel": show.channel, "ts": self.ts, "markdown_text": whole[self.sent..end] });
             match show.workspace.send_with(permit, "chat.appendStream", &body).await {
                 Ok(_) => self.sent = end,
@@ -136,10 +141,7 @@ impl Stream {
         let mut words = whole.get(self.sent..cut).unwrap_or_default().to_owned();
         let fence = if last { None } else { open_fence(&whole[..cut]) };
         if let Some(fence) = &fence {
-            if !whole[..cut].ends_with('\n') {
-                words.push('\n');
-            }
-            words.push_str(&fence.marks());
+            words.push_str(&closing(&whole[..cut], fence));
         }
         let mut body = json!({ "channel": show.channel, "ts": self.ts, "metadata": show.mark_text(last) });
         if !words.is_empty() {
@@ -160,10 +162,16 @@ impl Stream {
                 Err(Fault::Unsent(_)) => tokio::time::sleep(pause(tries)).await,
                 Err(Fault::Unknown(_)) => {
                     // The mark came with the words, or neither did.
-                    let bare = json!({ "channel": show.channel, "ts": self.ts });
+                    let stands = &whole[..self.sent];
+                    let open = open_fence(stands);
+                    let mut bare = json!({ "channel": show.channel, "ts": self.ts });
+                    if let Some(fence) = &open {
+                        bare["markdown_text"] = json!(closing(stands, fence));
+                    }
                     let call = show.call("chat.stopStream", Method::StopStream, Rank::Final);
                     match show.workspace.send(call, &bare).await {
                         Err(fault) if fault.code() == Some(ENDED) && show.is_marked(&self.ts).await => break,
+                        Ok(_) if open.is_some() && !stands.ends_with('\n') => return Ok(Some(self.unclear(show).await)),
                         Ok(_) => return Ok(Some(self.left(text).await)),
                         Err(_) => return Ok(Some(self.unclear(show).await)),
                     }
@@ -190,14 +198,20 @@ impl Stream {
     /// Slack takes no more: the message ends with what it has.
     async fn broke(&self, text: &mut Text<'_>, fault: &Fault) -> Broken {
         let show = text.show;
-        let open = open_fence(&format!("{}{}", text.opening, text.rest())[..self.sent]);
+        let whole = format!("{}{}", text.opening, text.rest());
+        let stands = &whole[..self.sent];
+        let open = open_fence(stands);
+        if open.is_some() && !stands.ends_with('\n') {
+            // Half a line of code is no end.
+            return self.unclear(show).await;
+        }
         if fault.code() == Some(ENDED) {
             // Nothing can be put into it any more, and code that goes on in the next message has to end in this one.
             return if open.is_some() { self.unclear(show).await } else { self.left(text).await };
         }
         let mut body = json!({ "channel": show.channel, "ts": self.ts });
         if let Some(fence) = &open {
-            body["markdown_text"] = json!(format!("\n{}", fence.marks()));
+            body["markdown_text"] = json!(closing(stands, fence));
         }
         let call = show.call("chat.stopStream", Method::StopStream, Rank::Final);
         match show.workspace.send(call, &body).await {
@@ -232,10 +246,24 @@ fn first(whole: &str) -> &str {
     &whole[..end]
 }
 
-/// How far an append may go: beyond `FULL` only to the end of a word, so that the message can always end there.
+/// How far an append may go: beyond `FULL` only to where the message can end, which is the end of a word, in code that of a line; and
+/// not at all once it is to end.
 fn portion(whole: &str, sent: usize) -> usize {
-    let end = if whole.len() <= FULL { whole.len() } else { word(whole, whole.len().min(MOST)).max(FULL) };
+    let end = if whole.len() <= FULL {
+        whole.len()
+    } else if cut(whole, sent.max(FULL)).is_some() {
+        return sent;
+    } else {
+        let end = word(whole, whole.len().min(MOST));
+        let end = if open_fence(&whole[..end]).is_some() { line(whole, end) } else { end };
+        end.max(FULL)
+    };
     (sent..=end).rev().find(|at| whole.is_char_boundary(*at)).unwrap_or(sent)
+}
+
+/// Behind the last line that ends before `end`.
+fn line(whole: &str, end: usize) -> usize {
+    whole[..end].rfind('\n').map_or(0, |at| at + 1)
 }
 
 /// Behind the last blank before `end`.
@@ -258,6 +286,12 @@ fn cut(whole: &str, from: usize) -> Option<usize> {
         return Some(end);
     }
     (from..=MOST.max(from)).rev().find(|at| whole.is_char_boundary(*at))
+}
+
+/// What ends code that is open at the end of a text.
+fn closing(text: &str, fence: &Fence) -> String {
+    let before = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{before}{}", fence.marks())
 }
 
 /// The code that is open at the end of a text.
@@ -300,10 +334,37 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// However code comes in, a message ends behind a line of it.
+        #[test]
+        fn lines_of_code_stay_whole(steps in prop::collection::vec(1_usize..4_000, 1..40), long in 1_usize..1_200, ahead in 0_usize..3_000) {
+            let lines: String = (0..24_000 / long).map(|n| format!("call({n}, {}); // a line\n", "ü ".repeat(long / 3))).collect();
+            let text = format!("{}\n\n```rust\n{lines}", "word ".repeat(ahead / 5));
+            let upto = |length: usize| &text[..(0..=length.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)];
+            let (mut length, mut sent) = (0, 0);
+            for pair in steps.chunks(2) {
+                length += pair[0];
+                // As `run` does: what came while it waited for leave counts, too.
+                for more in [0, pair.get(1).copied().unwrap_or(0)] {
+                    length += more;
+                    let whole = upto(length);
+                    let full = sent.max(FULL);
+                    if full < whole.len() && more == 0 && let Some(end) = cut(whole, full) {
+                        prop_assert!(end >= sent && end <= MOST && whole[..end].ends_with('\n'), "{end} after {sent}");
+                        return Ok(());
+                    }
+                }
+                let end = portion(upto(length), sent);
+                prop_assert!(end >= sent && end <= MOST);
+                sent = end;
+            }
+        }
+    }
+
     #[test]
     fn what_has_no_blanks_is_cut_where_it_must() {
         let text = "x".repeat(20_000);
-        assert_eq!(portion(&text, 0), FULL);
+        assert_eq!(portion(&text, 0), 0, "it is to end");
         assert_eq!(cut(&text, FULL), Some(MOST));
         assert_eq!(portion(&text[..9_500], FULL), FULL, "the rest waits for the end of its word");
     }

@@ -29,6 +29,8 @@ pub struct Text<'a> {
     /// What the next message begins with, if it goes on inside of code.
     pub opening: String,
     pub done: bool,
+    /// What stands in place of the words, if there are none.
+    pub silence: String,
     /// Below the last words.
     pub footer: Vec<Value>,
     changes: watch::Receiver<u64>,
@@ -41,13 +43,14 @@ impl Text<'_> {
         if self.show.live.is_abandoned() {
             return Err(Lost::Later);
         }
-        let Self { show, flow, footer, .. } = self;
+        let Self { show, flow, footer, silence, .. } = self;
         let speech = show.slack.speech();
         self.done = self.show.live.read(|turn| {
             flow.take(turn);
             let done = turn.state.is_last();
             if done {
                 *footer = blocks::turn_footer(turn, speech);
+                *silence = blocks::silence(turn);
             }
             done
         });
@@ -106,6 +109,7 @@ pub async fn show(show: &Show) -> Result<(), Lost> {
         base: 0,
         opening: String::new(),
         done: false,
+        silence: String::new(),
         footer: Vec::new(),
         changes,
     };

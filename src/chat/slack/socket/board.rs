@@ -1,4 +1,4 @@
-//! How the connections stand, for whoever asks: how many are live, whether they were given up, when there was none.
+//! How the connections stand, for whoever asks: how many are live, why Slack refuses any, when there was none.
 //!
 //! Invariant: a gap is told once, and gaps that nobody fetched yet are told as one that spans them.
 
@@ -19,8 +19,8 @@ pub struct Gap {
 pub struct State {
     /// Connections that Slack greeted.
     pub live: usize,
-    /// Slack's code for why it is not tried any more.
-    pub given_up: Option<String>,
+    /// Slack's code for why it opens none, till one is opened: it is asked again, but seldom.
+    pub refused: Option<String>,
 }
 
 #[derive(Clone, Default)]
@@ -69,7 +69,10 @@ impl Board {
             gaps.untold = Some(Gap { from: gaps.untold.map_or(from, |untold| untold.from), to: now });
             true
         });
-        self.0.state.send_modify(|state| state.live += 1);
+        self.0.state.send_modify(|state| {
+            state.live += 1;
+            state.refused = None;
+        });
         if is_told {
             self.0.news.notify_one();
         }
@@ -87,16 +90,16 @@ impl Board {
         }
     }
 
-    pub(super) fn give_up(&self, code: &str) {
-        let is_new = self.0.state.send_if_modified(|state| match state.given_up {
+    pub(super) fn refuse(&self, code: &str) {
+        let is_new = self.0.state.send_if_modified(|state| match state.refused {
             Some(_) => false,
             None => {
-                state.given_up = Some(code.to_owned());
+                state.refused = Some(code.to_owned());
                 true
             }
         });
         if is_new {
-            tracing::error!(code, "Slack takes no connections any more; mend the app or its token, then start Gaggle again");
+            tracing::error!(code, "Slack opens no connections any more; mend the app, or its token and then start Gaggle again");
         }
     }
 
@@ -139,10 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_reason_for_giving_up_stays() {
+    fn the_first_reason_stays_till_there_is_a_connection() {
         let board = Board::default();
-        board.give_up("invalid_auth");
-        board.give_up("link_disabled");
-        assert_eq!(board.state().borrow().given_up.as_deref(), Some("invalid_auth"));
+        board.refuse("invalid_auth");
+        board.refuse("link_disabled");
+        assert_eq!(board.state().borrow().refused.as_deref(), Some("invalid_auth"));
+        board.up();
+        assert_eq!(board.state().borrow().refused, None);
     }
 }

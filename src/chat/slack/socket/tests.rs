@@ -220,11 +220,25 @@ async fn socket_mode_switched_off_is_a_state_and_no_loop() {
         end.say(json!({ "type": "disconnect", "reason": "link_disabled" })).await;
         end.0.close(None).await.unwrap();
     }
-    let state = within(sockets.board().state().wait_for(|state| state.given_up.is_some())).await.unwrap().clone();
-    assert_eq!(state.given_up.as_deref(), Some("link_disabled"));
+    let state = within(sockets.board().state().wait_for(|state| state.refused.is_some())).await.unwrap().clone();
+    assert_eq!(state.refused.as_deref(), Some("link_disabled"));
     drop((one, two));
+    live(&sockets, 0).await;
+    assert_eq!(slack.opened.load(Ordering::SeqCst), 2, "it is left alone for a while");
+    // Switched on again.
+    let (_one, _two) = (slack.end().await, slack.end().await);
+    live(&sockets, 2).await;
+    assert_eq!(sockets.board().state().borrow().refused, None);
+    slack.stop.cancel();
     within(sockets.ended()).await;
-    assert_eq!(slack.opened.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn what_slack_refuses_is_asked_for_seldom() {
+    let mut refusals = 0;
+    let pauses: Vec<_> = (0..10).map(|_| seldom(&mut refusals)).collect();
+    assert!(pauses[0] <= REFUSED && pauses.iter().all(|pause| *pause <= SELDOM), "{pauses:?}");
+    assert!(pauses.windows(2).all(|two| two[1] > two[0] || two[1] > SELDOM / 2), "{pauses:?}");
 }
 
 #[tokio::test]
