@@ -72,7 +72,7 @@ impl Links {
             None => {
                 state.wrong.push((Instant::now(), typed_by.clone()));
                 refused(
-                    "This code is not known, was used, or is older than ten minutes. Make a new one on the other surface, with its command `link`.",
+                    "This code is not known, was used, or is older than ten minutes. Make a new one on the other surface, by its link command.",
                 )
             }
         }
@@ -116,7 +116,7 @@ pub async fn link(context: &Context, call: &Authorized, link: &Link) -> Result<R
         return refused("You are the same person already.");
     }
     let Some(person) = context.links.spend(code) else {
-        return refused("This code was used just now. Make a new one on the other surface, with its command `link`.");
+        return refused("This code was used just now. Make a new one on the other surface, by its link command.");
     };
     context.work.store().link(&caller.origin.actor, &caller.person, &person).await?;
     let identities = context.work.store().identities_of(&person);
