@@ -108,8 +108,8 @@ impl Desk for ChatDesk {
         Taken { turn: ticket.turn.is_some(), asks: ticket.asks, ended: ticket.ended().boxed() }
     }
 
-    fn check_form(&self, form: &FormId, values: &Values) -> Option<(String, String)> {
-        self.engine.get()?.check_form(form, values)
+    async fn check_form(&self, form: &FormId, values: &Values) -> Option<(String, String)> {
+        self.engine.get()?.check_form(form, values).await
     }
 
     async fn is_bound(&self, thread: &ConversationId) -> bool {

@@ -78,7 +78,7 @@ pub trait Desk: Send + Sync + 'static {
     async fn take(&self, origin: Origin, input: Handed, source: Option<String>) -> Taken;
 
     /// What is wrong with the values of a form, as its field and a sentence.
-    fn check_form(&self, form: &FormId, values: &Values) -> Option<(String, String)>;
+    async fn check_form(&self, form: &FormId, values: &Values) -> Option<(String, String)>;
 
     /// Whether a thread has a session.
     async fn is_bound(&self, thread: &ConversationId) -> bool;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
-use gaggle_commands::{Candidates, Command, OptionValue};
+use gaggle_commands::{Candidates, Command, OptionValue, ProjectCommand};
 use secrecy::ExposeSecret as _;
 use tokio::sync::oneshot;
 
@@ -47,6 +47,27 @@ enum Wanted {
     Values(Box<Command>, Values),
     /// They are the arguments of the command at this path.
     Arguments(String),
+}
+
+impl Pending {
+    /// The command that it was asked for with these values, and whose it would be. `Err`: a field, and what is wrong with it; `None`:
+    /// nothing is, and it is no command yet.
+    fn command(&self, values: &Values) -> Option<std::result::Result<(Command, PersonId), (String, String)>> {
+        let first = self.form.fields.first().map(|f| f.name.clone()).unwrap_or_default();
+        if let Err(error) = check(&self.form, values) {
+            let missing = self.form.fields.iter().find(|f| f.required && is_empty(values, &f.name));
+            return Some(Err((missing.map_or(first, |f| f.name.clone()), error.to_string())));
+        }
+        let Wanted::Arguments(path) = &self.wanted else { return None };
+        Some(gaggle_commands::parse_options(path, &options(values)).map(|command| (command, self.person.clone())).map_err(
+            |usage| {
+                let mut fields = self.form.fields.iter();
+                let named = fields
+                    .find(|f| usage.fault.contains(&f.name.to_uppercase()) || usage.fault.contains(&format!("--{}", f.name)));
+                (named.map_or(first, |f| f.name.clone()), usage.fault.clone())
+            },
+        ))
+    }
 }
 
 impl Forms {
@@ -164,23 +185,15 @@ impl Engine {
     }
 
     /// What is wrong with a form's values, by field, before it is answered with them; for surfaces that can say it in the form.
-    pub fn check_form(&self, id: &FormId, values: &Values) -> Option<(String, String)> {
-        self.0.forms.with(|open| {
-            let pending = open.pending.get(id)?;
-            let first = pending.form.fields.first().map(|f| f.name.clone()).unwrap_or_default();
-            if let Err(error) = check(&pending.form, values) {
-                let missing = pending.form.fields.iter().find(|f| f.required && is_empty(values, &f.name));
-                return Some((missing.map_or(first, |f| f.name.clone()), error.to_string()));
-            }
-            let Wanted::Arguments(path) = &pending.wanted else { return None };
-            let usage = gaggle_commands::parse_options(path, &options(values)).err()?;
-            let named = pending
-                .form
-                .fields
-                .iter()
-                .find(|f| usage.fault.contains(&f.name.to_uppercase()) || usage.fault.contains(&format!("--{}", f.name)));
-            Some((named.map_or(first, |f| f.name.clone()), usage.fault.clone()))
-        })
+    pub async fn check_form(&self, id: &FormId, values: &Values) -> Option<(String, String)> {
+        let (command, person) = match self.0.forms.with(|open| open.pending.get(id)?.command(values))? {
+            Ok(found) => found,
+            Err(fault) => return Some(fault),
+        };
+        let Command::Project(ProjectCommand::Create { name, .. }) = command else { return None };
+        let own = self.work().store().projects_of(&person).await.ok()?;
+        let taken = own.iter().any(|project| project.owner == person && project.name == name);
+        taken.then(|| ("name".to_owned(), format!("You already have a project `{name}`. Choose another name.")))
     }
 
     /// `None`: it was cancelled.

@@ -27,7 +27,13 @@ async fn what_a_command_lacks(way: Way) {
     assert!(team.slack.modal(&team.ann).is_none(), "it was taken");
     team.sees(&team.general, "Created the project `demo`").await;
     // What was typed already stands in it, and the menus hold what there is.
-    team.create(&team.ann, "shop").await;
+    team.types(&team.ann, "/project create").await;
+    team.slack.opened(&team.ann, "/project create").await;
+    team.ann.submit(&[("Name", "demo")]).await.ok();
+    let errors = team.slack.modal_errors(&team.ann);
+    assert!(errors["name"].as_str().is_some_and(|e| e.contains("already have a project")), "{errors}");
+    team.ann.submit(&[("Name", "shop")]).await.ok();
+    team.sees(&team.general, "Created the project `shop`").await;
     team.types(&team.ann, "/ask shop").await;
     let view = team.slack.opened(&team.ann, "/ask").await;
     let select = &view["blocks"][0]["element"];

@@ -296,7 +296,7 @@ impl Discord {
         if let Some(next) = next {
             return self.ask_page(&mut ask, &open, next).await;
         }
-        if let Some((field, sentence)) = self.desk().check_form(&inner, &values) {
+        if let Some((field, sentence)) = self.desk().check_form(&inner, &values).await {
             self.pages().keep(&id, values);
             return self.mend(&mut ask, &open, &field, &sentence).await;
         }

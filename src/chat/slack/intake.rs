@@ -225,7 +225,7 @@ impl Slack {
             // Whatever it holds; till it is read, there is something.
             values.0.insert(field.clone(), SecretString::from("file"));
         }
-        if let Some((field, sentence)) = self.desk().check_form(&form, &values) {
+        if let Some((field, sentence)) = self.desk().check_form(&form, &values).await {
             return ack.with(super::modal::errors([(field.as_str(), sentence.as_str())]));
         }
         ack.ok();
