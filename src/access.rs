@@ -1,7 +1,8 @@
 //! Who may do what: the one place where it is decided.
 //!
 //! Invariant: an [`Authorized`] cannot be made elsewhere, and handlers take nothing else. What somebody may not see is not
-//! confirmed to exist: the refusal is the same as for what there is not.
+//! confirmed to exist: the refusal is the same as for what there is not. Only of a thread in which they write are they told that it is
+//! none of theirs.
 
 mod clusters;
 mod owners;
@@ -319,14 +320,12 @@ pub async fn default_project(store: &Store, caller: &Caller) -> Result<Project> 
     {
         return Ok(project);
     }
-    let mut own = store.projects_of(&caller.person).await?;
-    own.retain(|p| caller.role_on(p).is_some_and(|role| role >= Role::Member));
+    let mut own = usable(store, caller).await?;
     match own.len() {
         1 => Ok(own.remove(0)),
         0 => refused("You have no project yet. Create one with `/project create NAME`, then ask again."),
         _ => {
-            let mut names: Vec<String> = own.iter().map(|p| format!("`{}`", p.name)).collect();
-            names.sort();
+            let names: Vec<String> = Owners::load(store).await?.choices(&own).iter().map(|name| format!("`{name}`")).collect();
             refused(format!(
                 "Which project is this for? You may use {}. Say `/ask NAME MESSAGE`, or make one this channel's with `/project use NAME`.",
                 names.join(", ")
@@ -335,18 +334,16 @@ pub async fn default_project(store: &Store, caller: &Caller) -> Result<Project> 
     }
 }
 
+/// Those of somebody's projects whose agents they may ask.
+async fn usable(store: &Store, caller: &Caller) -> Result<Vec<Project>> {
+    let mut own = store.projects_of(&caller.person).await?;
+    own.retain(|p| caller.role_on(p).is_some_and(|role| role >= Role::Member));
+    Ok(own)
+}
+
 /// Those among which somebody has to choose for a message that names none, as `/ask` takes them.
 pub async fn choices(store: &Store, caller: &Caller) -> Result<Vec<String>> {
-    let all = store.projects_of(&caller.person).await?;
-    let usable = all.iter().filter(|p| caller.role_on(p).is_some_and(|role| role >= Role::Member));
-    let mut names: Vec<String> = usable
-        .map(|p| match all.iter().filter(|other| other.name == p.name).count() {
-            1 => p.name.clone(),
-            _ => format!("{}/{}", p.owner.short(), p.name),
-        })
-        .collect();
-    names.sort();
-    Ok(names)
+    Ok(Owners::load(store).await?.choices(&usable(store, caller).await?))
 }
 
 async fn find_session(store: &Store, caller: &Caller, named: Option<u64>) -> Result<(Session, Project)> {

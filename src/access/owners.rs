@@ -10,7 +10,11 @@ use crate::store::Store;
 
 /// What the people that are known are called.
 #[derive(Debug, Default)]
-pub struct Owners(HashMap<PersonId, String>);
+pub struct Owners {
+    names: HashMap<PersonId, String>,
+    /// Names in small letters, with how many have them.
+    counts: HashMap<String, usize>,
+}
 
 impl Owners {
     pub async fn load(store: &Store) -> Result<Self> {
@@ -18,12 +22,18 @@ impl Owners {
     }
 
     fn of(names: HashMap<PersonId, String>) -> Self {
-        Self(names.into_iter().map(|(person, name)| (person, handle(&name))).filter(|(_, name)| !name.is_empty()).collect())
+        let names: HashMap<_, _> =
+            names.into_iter().map(|(person, name)| (person, handle(&name))).filter(|(_, name)| !name.is_empty()).collect();
+        let mut counts = HashMap::new();
+        for name in names.values() {
+            *counts.entry(name.to_lowercase()).or_default() += 1;
+        }
+        Self { names, counts }
     }
 
     /// `@ann`, or the id of whom no name tells from others.
     pub fn shown(&self, person: &PersonId) -> String {
-        match self.0.get(person).filter(|name| self.called(name).len() == 1) {
+        match self.names.get(person).filter(|name| self.counts.get(&name.to_lowercase()) == Some(&1)) {
             Some(name) => format!("@{name}"),
             None => person.short().to_owned(),
         }
@@ -34,21 +44,31 @@ impl Owners {
         format!("{}/{}", self.shown(&project.owner), project.name)
     }
 
+    /// All of somebody's projects, sorted, as a command takes them: with the owner where a name alone would not do.
+    pub fn choices(&self, projects: &[Project]) -> Vec<String> {
+        let doubled = |project: &Project| projects.iter().filter(|other| other.name == project.name).count() > 1;
+        let name = |project: &Project| if doubled(project) { self.project(project) } else { project.name.clone() };
+        let mut names: Vec<String> = projects.iter().map(name).collect();
+        names.sort();
+        names
+    }
+
     /// Whether somebody is meant by what was typed, without its `@`.
     pub fn is(&self, person: &PersonId, typed: &str) -> bool {
-        person.0 == typed || person.short() == typed || self.0.get(person).is_some_and(|name| same(name, &handle(typed)))
+        person.0 == typed || person.short() == typed || self.names.get(person).is_some_and(|name| same(name, &handle(typed)))
     }
 
     /// All who are called so.
     pub fn called(&self, typed: &str) -> Vec<&PersonId> {
         let typed = handle(typed);
-        let mut found: Vec<&PersonId> = self.0.iter().filter(|(_, name)| same(name, &typed)).map(|(person, _)| person).collect();
+        let mut found: Vec<&PersonId> =
+            self.names.iter().filter(|(_, name)| same(name, &typed)).map(|(person, _)| person).collect();
         found.sort();
         found
     }
 
     pub fn knows(&self, person: &PersonId) -> bool {
-        self.0.contains_key(person)
+        self.names.contains_key(person)
     }
 
     /// The projects that a text names by their owners' ids, by their names: `/project delete U123ABC/demo`.
@@ -56,7 +76,7 @@ impl Owners {
         let word = |word: &str| {
             let (owner, rest) = word.split_once('/')?;
             let id = owner.trim_start_matches('@');
-            let person = self.0.keys().find(|person| !id.is_empty() && (person.short() == id || person.0 == id))?;
+            let person = self.names.keys().find(|person| !id.is_empty() && (person.short() == id || person.0 == id))?;
             Some(format!("{}/{rest}", self.shown(person)))
         };
         text.split(' ').map(|one| word(one).unwrap_or_else(|| one.to_owned())).collect::<Vec<_>>().join(" ")

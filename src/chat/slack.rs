@@ -425,6 +425,7 @@ impl Chat for Slack {
     async fn note(&self, to: &ConversationId, note: String) {
         self.tell_thread(to, &self.speech().text(&note, At::Thread)).await;
     }
+
     async fn open_thread(&self, to: &Origin, message: &str, free: bool) -> Result<Option<ConversationId>> {
         let Some(place) = Place::parse(&to.conversation) else { return Ok(None) };
         let Some(workspace) = self.workspace(&place.team) else { return Ok(None) };

@@ -16,15 +16,7 @@ pub async fn candidates(context: &Context, caller: &Caller, of: &Candidates) -> 
         Candidates::Words(_) | Candidates::Nothing => return Ok(names),
         Candidates::Projects => {
             let projects = access::visible(store, caller).await?;
-            let owners = Owners::load(store).await?;
-            for project in &projects {
-                let doubled = projects.iter().filter(|p| p.name == project.name).count() > 1;
-                names.push(match doubled {
-                    true => owners.project(project),
-                    false => project.name.clone(),
-                });
-            }
-            names.sort();
+            names = Owners::load(store).await?.choices(&projects);
         }
         Candidates::Sessions => {
             for project in access::visible(store, caller).await? {

@@ -92,6 +92,8 @@ async fn stop(context: &Context, call: &Authorized, turn: Option<TurnId>) -> Res
 pub async fn retry(context: &Context, call: &Authorized, turn: Option<TurnId>) -> Result<TurnTicket> {
     let session = call.session()?;
     project::may_run(context, &call.caller, call.project()?).await?;
+    // Until it is kept, so that two at once do not ask twice.
+    let _alone = context.work.asking_again().await;
     let asked = match turn {
         Some(turn) => that_turn(context, session, turn).await?,
         None => last_turn(context, session).await?,
@@ -101,8 +103,9 @@ pub async fn retry(context: &Context, call: &Authorized, turn: Option<TurnId>) -
     }
     let bytes = context.work.store().attachments(asked.id).await?;
     let bytes = bytes.into_iter().map(|data| BASE64_STANDARD.decode(data).unwrap_or_default()).collect();
-    // They are still the words of whoever wrote them.
+    // They are still the words of whoever wrote them, and asked for by whoever asks now.
     let message = Message {
+        author: call.caller.person.clone(),
         name: asked.message.name.clone().or_else(|| Some(asked.origin.actor.name.clone())),
         again: asked.message.again.or(Some(asked.id)),
         ..asked.message

@@ -15,6 +15,7 @@ use crate::store::Place;
 pub struct Turns {
     state: Mutex<State>,
     places: Arc<Semaphore>,
+    again: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -75,7 +76,7 @@ impl TurnTicket {
 
 impl Turns {
     pub fn new(at_once: usize) -> Self {
-        Self { state: Mutex::default(), places: Arc::new(Semaphore::new(at_once)) }
+        Self { state: Mutex::default(), places: Arc::new(Semaphore::new(at_once)), again: tokio::sync::Mutex::default() }
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -166,6 +167,11 @@ impl Work {
                 Err(error)
             }
         }
+    }
+
+    /// Held from a look at what became of a question until it is asked once more.
+    pub async fn asking_again(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.turns.again.lock().await
     }
 
     fn not_stopping(&self) -> Result<()> {

@@ -33,7 +33,15 @@ async fn stop_means_the_answer_that_it_stands_at() {
     begun(&team, &root, &second).await;
     team.ann.click_stale(old).await.ok();
     team.slack.whisper(&team.ann, "That answer has ended already").await;
-    answered(&team, &root, &second).await.begins(40);
+    let second = answered(&team, &root, &second).await;
+    second.begins(40);
+    // Two who want the same at once get it once.
+    let (one, other) = tokio::join!(team.ann.click(&second.last, "Retry"), team.bob.click(&second.last, "Retry"));
+    one.ok();
+    other.ok();
+    let is_told = |s: &State, who: &str| s.seen_by(who).iter().any(|m| m.text.contains("being answered just now"));
+    team.slack.wait("one refusal", |s| (is_told(s, &team.ann.id) != is_told(s, &team.bob.id)).then_some(())).await;
+    answered(&team, &root, &second.last).await.says(40);
     team.done().await;
 }
 

@@ -11,7 +11,7 @@ mod turn;
 use serde_json::{Value, json};
 
 pub use approval::approval;
-pub use turn::{footer, progress, stop, stop_command};
+pub use turn::{footer, has_button, progress, stop, stop_command};
 
 use super::markdown::{named, shown};
 use crate::chat::split::{Unit, pieces_in};

@@ -135,16 +135,13 @@ impl Show {
     /// Finds the messages that an earlier program posted and had no time to note.
     async fn find(&self) {
         let draft = self.kept.read();
-        let (stop, good) = self.read(|turn| (render::stop_command(turn), format!("good:{}", turn.id)));
+        let ids = self.read(|turn| [render::stop_command(turn), format!("good:{}", turn.id)]);
         let query = [("limit", "50".to_owned())];
         let path = format!("/channels/{}/messages", self.channel);
         let Ok(Value::Array(found)) = self.discord.ask(path, &query).await else { return };
         let mut mine: Vec<String> = found
             .iter()
-            .filter(|raw| {
-                let components = raw["components"].to_string();
-                components.contains(&stop) || components.contains(&good)
-            })
+            .filter(|raw| render::has_button(&raw["components"], &ids))
             .filter_map(|raw| serde_json::from_value::<Message>(raw.clone()).ok())
             .filter(|message| message.author.as_ref().is_some_and(|author| author.id == self.discord.bot()))
             .map(|message| message.id)

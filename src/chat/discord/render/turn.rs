@@ -40,6 +40,13 @@ pub fn stop_command(turn: &Turn) -> String {
     format!("do:/session stop {} --turn {}", turn.session, turn.id)
 }
 
+/// Whether one of the buttons in these rows has one of these ids, and not one that only begins like it.
+pub fn has_button(components: &Value, ids: &[String]) -> bool {
+    let rows = components.as_array().into_iter().flatten();
+    let mut buttons = rows.filter_map(|row| row["components"].as_array()).flatten();
+    buttons.any(|button| button["custom_id"].as_str().is_some_and(|own| ids.iter().any(|id| id == own)))
+}
+
 /// Under an answer that has ended: what is to be said of it, and its buttons. `hears`: what people write below it comes here.
 pub fn footer(turn: &Turn, hears: bool) -> (String, Vec<Value>) {
     let mut said = Vec::new();
@@ -71,4 +78,18 @@ pub fn footer(turn: &Turn, hears: bool) -> (String, Vec<Value>) {
     }
     let rows = if buttons.is_empty() { Vec::new() } else { vec![row(&buttons)] };
     (format!("-# {}", said.join(" · ")), rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_button_is_not_the_one_of_a_turn_whose_number_goes_on() {
+        let own = vec!["do:/session stop s1 --turn t1".to_owned(), "good:t1".to_owned()];
+        let shown = |id: &str| Value::Array(vec![row(&[named("Stop", id, Style::Danger)])]);
+        assert!(has_button(&shown("do:/session stop s1 --turn t1"), &own) && has_button(&shown("good:t1"), &own));
+        assert!(!has_button(&shown("do:/session stop s1 --turn t12"), &own) && !has_button(&shown("good:t12"), &own));
+        assert!(!has_button(&Value::Null, &own));
+    }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::super::blocks;
 use super::super::limiter::{Method, Permit, Rank, Reservation};
 use super::super::markdown::streamed;
+use super::super::speech::At;
 use super::posts::Posts;
 use super::stream::{Broken, Stream};
 use super::{Lost, Show};
@@ -50,7 +51,7 @@ impl Text<'_> {
             let done = turn.state.is_last();
             if done {
                 *footer = blocks::turn_footer(turn, speech);
-                *silence = blocks::silence(turn);
+                *silence = speech.text(&blocks::silence(turn), At::Thread).into_owned();
             }
             done
         });
